@@ -1,0 +1,86 @@
+r"""Chapter 0. One switch: NumPy on the CPU or CuPy on a CUDA GPU.
+
+Only this file knows which array libraries exist. `backend("cupy")` answers with the
+library in which a model makes its first arrays; from there on the arrays carry their
+library with them, and `array_namespace(x)` finds it again wherever a formula needs a
+function (`exp`, `where`, `sum`) rather than an operator (`@`, `+`, `*`). The functions
+are those of the Python array API standard, so the same lines run on either.
+
+Random numbers always come from a NumPy `Generator` on the host and are then moved, so a
+seed names one sequence of numbers, whatever the backend.
+"""
+
+import importlib
+import os
+
+import array_api_compat
+import numpy as np
+
+from .errors import BackendError
+
+BACKENDS = ("numpy", "cupy")
+INSTALL_CUPY = "pip install 'minigan[cupy]' for CUDA 13, 'minigan[cupy12]' for CUDA 12"
+_namespace_of = {}
+
+
+def backend(name=None):
+    r"""The array library called `name`: "numpy", "cupy", or None for MINIGAN_BACKEND.
+
+    Without a name and without the environment variable MINIGAN_BACKEND it is NumPy.
+    Raises BackendError for an unknown name, or where CuPy is absent or has no driver.
+    """
+    name = name or os.environ.get("MINIGAN_BACKEND") or "numpy"
+    if name not in BACKENDS:
+        raise BackendError(f"backend: expected one of {', '.join(BACKENDS)}, got {name!r}")
+    if name == "cupy":
+        _require_cupy()
+    return importlib.import_module(f"array_api_compat.{name}")
+
+
+def _require_cupy():
+    try:
+        import cupy
+    except ImportError:
+        raise BackendError(f"backend: CuPy is not installed; {INSTALL_CUPY}") from None
+    if not cupy.is_available():
+        raise BackendError(
+            "backend: CuPy is installed but finds no CUDA driver or GPU on this machine; "
+            "install the NVIDIA driver, or use backend='numpy'"
+        )
+
+
+def array_namespace(*arrays):
+    r"""The library the arrays belong to; raises BackendError if they belong to two."""
+    kind = type(arrays[0])
+    for array in arrays[1:]:
+        if type(array) is not kind:
+            raise BackendError(
+                f"arrays of {_library(arrays[0])} and of {_library(array)} met in one call; "
+                "move one with asarray or to_numpy"
+            )
+    if kind not in _namespace_of:
+        try:
+            _namespace_of[kind] = array_api_compat.array_namespace(arrays[0])
+        except TypeError:
+            raise BackendError(
+                f"expected an array of {' or '.join(BACKENDS)}, got {kind.__name__}"
+            ) from None
+    return _namespace_of[kind]
+
+
+def _library(array):
+    return f"{type(array).__module__.split('.')[0]} ({type(array).__name__})"
+
+
+def asarray_like(host, like):
+    r"""The host array `host` in the library, and on the device, of the array `like`."""
+    if type(like) is np.ndarray:
+        return host
+    return array_namespace(like).asarray(host, device=array_api_compat.device(like))
+
+
+def to_numpy(array):
+    r"""The same numbers as a NumPy array on the host."""
+    if hasattr(array, "get"):  # CuPy's way home
+        return array.get()
+    return np.from_dlpack(array) if hasattr(array, "__dlpack__") else np.asarray(array)

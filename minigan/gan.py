@@ -1,0 +1,73 @@
+r"""Chapter 6. Goodfellow's game.
+
+D's score is a logit: $\sigma(s)$ is the probability it gives to the row being real. D wants
+1 for real rows and 0 for generated ones, G wants D to be wrong:
+
+$$\min_G \max_D\; \mathbb E_x \log \sigma(D(x))
+  + \mathbb E_z \log(1 - \sigma(D(G(z))))$$
+
+Both sides are binary cross-entropies (4) with targets 1 and 0.
+"""
+
+from dataclasses import dataclass
+
+from .backend import array_namespace
+from .errors import MiniganError
+from .game import Game
+from .layers import exp_minus_abs, sigmoid
+from .losses import bce_with_logits
+
+
+@dataclass(eq=False, kw_only=True)
+class GAN(Game):
+    r"""The generative adversarial network.
+
+    minimax : give the generator the original minimax loss (20) instead of (19)
+    real_label : the discriminator's target for real rows; below 1 it is one-sided label
+        smoothing (Salimans et al. 2016, section 3.4), which keeps D from certainty
+
+    Source: Goodfellow et al. (2014), Generative adversarial nets, section 3.
+    """
+
+    minimax: bool = False
+    real_label: float = 0.9
+
+    def check(self):
+        super().check()
+        if not 0 < self.real_label <= 1:
+            raise MiniganError(f"real_label: expected in (0, 1], got {self.real_label}")
+
+    def D_loss(self, s_real, s_fake):
+        r"""(18) $L_D = \mathrm{BCE}(D(x), t) + \mathrm{BCE}(D(G(z)), 0)$, t = `real_label`.
+
+        Returns $L_D$, $\partial L_D/\partial s$ of the real rows and of the fakes.
+        """
+        loss_real, ds_real = bce_with_logits(s_real, self.real_label)
+        loss_fake, ds_fake = bce_with_logits(s_fake, 0.0)
+        return loss_real + loss_fake, ds_real, ds_fake
+
+    def G_loss(self, s_fake):
+        r"""G's loss and its derivative by the scores of its rows.
+
+        (19) non-saturating: $L_G = \mathrm{BCE}(D(G(z)), 1) = -\mathrm{mean} \log\sigma(s)$
+
+        (20) minimax: $L_G = -\mathrm{BCE}(D(G(z)), 0) = \mathrm{mean} \log(1 - \sigma(s))$
+
+        Where D is sure that a row is fake, $\sigma(s) \to 0$, and (4a) gives
+        $\partial L_G/\partial s = (\sigma(s) - 1)/m \to -1/m$ for (19) but
+        $-\sigma(s)/m \to 0$ for (20): the minimax generator learns nothing just where it
+        is worst. Both push s up; (19) is section 3's advice and the default.
+        """
+        if self.minimax:
+            loss, ds = bce_with_logits(s_fake, 0.0)
+            return -loss, -ds
+        return bce_with_logits(s_fake, 1.0)
+
+    def report(self, s_real, s_fake):
+        r"""The mean probability of being real that D gives to real rows and to fakes."""
+        return {"D(x)": mean_probability(s_real), "D(G(z))": mean_probability(s_fake)}
+
+
+def mean_probability(s):
+    r"""The mean of (3) over the scores s (m, 1)."""
+    return array_namespace(s).sum(sigmoid(s, exp_minus_abs(s))) / s.shape[0]

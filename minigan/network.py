@@ -1,0 +1,164 @@
+r"""Chapter 3. A network is a stack of layers on one flat parameter vector.
+
+All parameters of a network live in one array $\theta$; each W and each b is a view of a
+piece of it. An optimiser, a clip, a checkpoint or a proof then handles one array.
+
+Backpropagation is the layers' rules applied in order, and nothing else:
+
+| pass | computes | needs |
+|---|---|---|
+| `forward` | $x_0 \to x_1 \to \dots \to x_L$, the *trace* | $\theta$ |
+| `deltas` | $\delta_L \to \dots \to \delta_0$, $\delta_l = \partial L/\partial x_l$ | trace |
+| `accumulate` | $\partial L/\partial\theta$, layer by layer | trace, deltas |
+| `tangents` | $u_0 \to \dots \to u_L$, a step in $x_0$ carried forward | trace |
+
+The trace belongs to the caller. Many may be alive at once (real rows, generated rows, the
+generator's own), each holding its own activations, so that none can go stale.
+"""
+
+import math
+
+import numpy as np
+
+from .backend import array_namespace, asarray_like
+from .errors import MiniganError
+from .layers import Dense, LeakyReLU, Sigmoid
+
+
+class Network:
+    r"""Layers $f_1, \dots, f_L$ applied in turn, with parameters $\theta$.
+
+    `theta` must be changed in place only (`theta[...] = new`): `params[l]` are views of it.
+    """
+
+    def __init__(self, layers, theta):
+        size = sum(math.prod(shape) for layer in layers for shape in layer.shapes)
+        if theta.shape != (size,):
+            raise MiniganError(f"theta: the layers need shape ({size},), got {theta.shape}")
+        self.layers, self.theta = layers, theta
+        self.params = self.views(theta)
+
+    def views(self, theta):
+        r"""Per layer, its parameters as views of the flat array `theta`: W, then b."""
+        xp, at, views = array_namespace(theta), 0, []
+        for layer in self.layers:
+            views.append([])
+            for shape in layer.shapes:
+                piece = theta[at : at + math.prod(shape)]
+                views[-1].append(xp.reshape(piece, shape, copy=False))
+                at += math.prod(shape)
+        return views
+
+    def forward(self, x):
+        r"""(6) $x_l = f_l(x_{l-1})$ for l = 1, …, L; the trace is $[x_0, \dots, x_L]$.
+
+        Shapes: x (m, n), the trace a list of L + 1 arrays with m rows each.
+        Raises MiniganError if x does not have the first layer's number of columns.
+        """
+        array_namespace(x, self.theta)
+        n = getattr(self.layers[0], "n", None)
+        if x.ndim != 2 or n not in (None, x.shape[1]):
+            raise MiniganError(f"x: expected shape (m, {n}), got {x.shape}")
+        trace = [x]
+        for layer, params in zip(self.layers, self.params):
+            trace.append(layer.forward(trace[-1], *params))
+        return trace
+
+    def deltas(self, trace, dy, stop=0):
+        r"""(7) $\delta_L = dy$ and $\delta_{l-1} = \texttt{dx}_l(\delta_l)$, down to l = stop.
+
+        Shapes: dy (m, k) like the network's output, $\delta_l$ like $x_l$. With stop = 1
+        the delta of the input, which no parameter needs, is not computed; entries below
+        `stop` are None.
+        """
+        deltas = [None] * len(self.layers) + [dy]
+        for l in range(len(self.layers), stop, -1):
+            deltas[l - 1] = self.dx(l, deltas[l], trace[l - 1], trace[l])
+        return deltas
+
+    def dx(self, l, dy, x, y):
+        r"""(7) for layer l alone: its input's delta from its output's."""
+        return self.layers[l - 1].dx(dy, x, y, *self.params[l - 1])
+
+    def accumulate(self, trace, deltas):
+        r"""(8) $\partial L/\partial\theta_l = \texttt{dparams}_l(\delta_l, x_{l-1})$, flat like θ.
+
+        A parameter touches the loss only through its own layer's output $x_l$, whose share
+        of the loss is $\delta_l$: hence one product per layer, and no order among them.
+        """
+        dtheta = array_namespace(self.theta).empty_like(self.theta)
+        for l, views in enumerate(self.views(dtheta), 1):
+            if views:
+                grads = self.layers[l - 1].dparams(deltas[l], trace[l - 1])
+                for view, grad in zip(views, grads):
+                    view[...] = grad
+        return dtheta
+
+    def gradient(self, trace, dy):
+        r"""(7) then (8): $\partial L/\partial\theta$ from $dy = \partial L/\partial x_L$."""
+        return self.accumulate(trace, self.deltas(trace, dy, stop=1))
+
+    def tangents(self, trace, u):
+        r"""(9) $u_l = \texttt{tangent}_l(u_{l-1})$: how each $x_l$ moves when $x_0$ moves by u.
+
+        Shapes: u (m, n) like the network's input; a list of L + 1 arrays like the trace.
+        It is the deltas' mirror image: for every v and u,
+        $\langle v, u_L\rangle = \langle \delta_0(v), u\rangle$.
+        """
+        tangents = [u]
+        for l, layer in enumerate(self.layers, 1):
+            args = tangents[-1], trace[l - 1], trace[l], *self.params[l - 1]
+            tangents.append(layer.tangent(*args))
+        return tangents
+
+
+def he(rng, n, k):
+    r"""(10) $W_{pj} \sim \mathcal N(0, 2/n)$ keeps the size of x through Dense and ReLU.
+
+    Source: He et al. (2015), Delving deep into rectifiers, equation 10.
+    """
+    return rng.standard_normal((n, k)) * math.sqrt(2 / n)
+
+
+def glorot(rng, n, k):
+    r"""(11) $W_{pj} \sim \mathcal U(-a, a)$, $a = \sqrt{6/(n + k)}$.
+
+    Source: Glorot & Bengio (2010), Understanding the difficulty of training deep
+    feedforward neural networks, equation 16.
+    """
+    return rng.uniform(-1, 1, (n, k)) * math.sqrt(6 / (n + k))
+
+
+INITS = {"he": he, "glorot": glorot}
+OUTPUTS = {"linear": (), "sigmoid": (Sigmoid(),)}
+
+
+def mlp(sizes, rng, *, slope=0.2, output="linear", init="he", dtype="float32", like=None):
+    r"""A multilayer perceptron: Dense, LeakyReLU, Dense, …, Dense, and the output's layer.
+
+    Parameters
+    ----------
+    sizes : widths from input to output, for example (100, 128, 128, 784).
+    rng : numpy.random.Generator that draws the weights; every b starts at zero.
+    slope : LeakyReLU's slope below zero.
+    output : "linear" or "sigmoid".
+    init : "he" (10) or "glorot" (11).
+    dtype : of theta.
+    like : theta is made in the library and on the device of this array; None is NumPy.
+    """
+    for name, value, known in (("init", init, INITS), ("output", output, OUTPUTS)):
+        if value not in known:
+            raise MiniganError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
+    layers = []
+    for n, k in zip(sizes[:-1], sizes[1:]):
+        layers += [Dense(n, k), LeakyReLU(slope)]
+    layers[-1:] = OUTPUTS[output]
+    theta = np.concatenate(
+        [
+            part
+            for layer in layers
+            if isinstance(layer, Dense)
+            for part in (INITS[init](rng, layer.n, layer.k).ravel(), np.zeros(layer.k))
+        ]
+    ).astype(dtype)
+    return Network(layers, theta if like is None else asarray_like(theta, like))

@@ -1,0 +1,120 @@
+r"""Chapter 4. Three optimisers, each a line-by-line reading of its paper.
+
+All of them see one flat array of parameters and its gradient $g = \partial L/\partial\theta$,
+and all of them descend: `step` changes `theta` in place. What an optimiser remembers
+(its averages, the step count t) is what `state` returns and `load_state` takes back.
+"""
+
+from .backend import array_namespace
+from .errors import MiniganError
+
+
+class Optimizer:
+    r"""What the three have in common: a rate, and a memory that starts at zero."""
+
+    slots = ()
+
+    def __init__(self, lr, **rates):
+        if not lr > 0:
+            raise MiniganError(f"lr: expected a positive number, got {lr}")
+        for name, rate in rates.items():
+            if not 0 <= rate < 1:
+                raise MiniganError(f"{name}: expected a number in [0, 1), got {rate}")
+        self.lr = lr
+        self.t = 0
+
+    def step(self, theta, dtheta):
+        r"""Move `theta` (n,) in place, one step against its gradient `dtheta` (n,)."""
+        xp = array_namespace(theta, dtheta)
+        if theta.shape != dtheta.shape:
+            raise MiniganError(f"dtheta: expected shape {theta.shape}, got {dtheta.shape}")
+        if self.t == 0:
+            for slot in self.slots:
+                setattr(self, slot, xp.zeros_like(theta))
+        self.t += 1
+        self.update(theta, dtheta)
+
+    def state(self):
+        r"""What must be kept to go on later: t, and after the first step each average."""
+        return {"t": self.t} | {slot: getattr(self, slot) for slot in self.slots if self.t}
+
+    def load_state(self, state):
+        r"""Go on from a `state`, its arrays being in the library of theta."""
+        for name, value in state.items():
+            setattr(self, name, value)
+
+
+class SGD(Optimizer):
+    r"""Gradient descent with momentum.
+
+    (12) $v \leftarrow \mu v - \epsilon g, \qquad \theta \leftarrow \theta + v$
+
+    Source: Sutskever, Martens, Dahl & Hinton (2013), On the importance of initialization
+    and momentum in deep learning, equations 1 and 2. ε is `lr`, μ is `momentum`.
+    """
+
+    slots = ("v",)
+
+    def __init__(self, lr=0.01, momentum=0.0):
+        super().__init__(lr, momentum=momentum)
+        self.momentum = momentum
+
+    def update(self, theta, g):
+        self.v *= self.momentum
+        self.v -= self.lr * g
+        theta += self.v
+
+
+class RMSProp(Optimizer):
+    r"""Divide each gradient by a running root mean square of itself.
+
+    (13) $v \leftarrow \rho v + (1 - \rho) g^2, \qquad
+    \theta \leftarrow \theta - \eta\,g/(\sqrt v + \epsilon)$
+
+    Source: Tieleman & Hinton (2012), Neural networks for machine learning, lecture 6.5.
+    ε keeps a gradient that has always been zero from dividing by zero.
+    """
+
+    slots = ("v",)
+
+    def __init__(self, lr=1e-3, rho=0.9, eps=1e-8):
+        super().__init__(lr, rho=rho)
+        self.rho, self.eps = rho, eps
+
+    def update(self, theta, g):
+        xp = array_namespace(theta)
+        self.v *= self.rho
+        self.v += (1 - self.rho) * g * g
+        theta -= self.lr * g / (xp.sqrt(self.v) + self.eps)
+
+
+class Adam(Optimizer):
+    r"""Adaptive moment estimation.
+
+    (14) $m \leftarrow \beta_1 m + (1 - \beta_1) g, \qquad
+    v \leftarrow \beta_2 v + (1 - \beta_2) g^2$
+
+    (14a) $\hat m = m/(1 - \beta_1^t), \qquad \hat v = v/(1 - \beta_2^t)$
+
+    (14b) $\theta \leftarrow \theta - \alpha\,\hat m/(\sqrt{\hat v} + \epsilon)$
+
+    Both averages start at zero and so are too small at first, by exactly $1 - \beta^t$:
+    with a constant g, $m = (1 - \beta)(1 + \beta + \dots + \beta^{t-1})\,g = (1 - \beta^t)\,g$.
+    Source: Kingma & Ba (2015), Adam, algorithm 1. α is `lr`.
+    """
+
+    slots = ("m", "v")
+
+    def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+        super().__init__(lr, beta1=beta1, beta2=beta2)
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+
+    def update(self, theta, g):
+        xp = array_namespace(theta)
+        self.m *= self.beta1
+        self.m += (1 - self.beta1) * g
+        self.v *= self.beta2
+        self.v += (1 - self.beta2) * g * g
+        m_hat = self.m / (1 - self.beta1**self.t)
+        v_hat = self.v / (1 - self.beta2**self.t)
+        theta -= self.lr * m_hat / (xp.sqrt(v_hat) + self.eps)
