@@ -80,6 +80,7 @@ class LeakyReLU:
     """
 
     shapes = ()
+    kink = 0.0
 
     def __init__(self, slope=0.2):
         if not 0 <= slope < 1:
@@ -117,7 +118,8 @@ class Sigmoid:
 
     def dx(self, dy, x, y):
         r"""(3a) $\sigma' = \dfrac{e^{-x}}{(1 + e^{-x})^2} = \sigma(1 - \sigma)$, so
-        $dx = dy\,y(1 - y)$.
+        $dx = dy\,y(1 - y)$. Where y is near 1, $1 - y$ cancels: the error is then rounding
+        against dy, though not against dx.
         """
         return dy * y * (1 - y)
 

@@ -1,4 +1,4 @@
-r"""Chapter 2. Three losses, each returned together with its own derivative.
+r"""Chapter 2. The losses, each returned together with its own derivative.
 
 A discriminator (a critic, in a WGAN) answers each row with one number, the score s. A
 loss compares the scores of m rows with a target t and returns the pair
@@ -12,27 +12,31 @@ target t is a number, or one number a row (m, 1). Shapes: s and ds (m, 1), L a s
 """
 
 from .backend import array_namespace
-from .layers import exp_minus_abs, sigmoid
+from .layers import exp_minus_abs
 
 
 def bce_with_logits(s, t):
     r"""Binary cross-entropy of the probability $p = \sigma(s)$ with the target t in [0, 1].
 
-    (4) $\ell = -t \log \sigma(s) - (1 - t) \log(1 - \sigma(s))
-         = \log(1 + e^{s}) - t s$
+    (4) $\ell = -t \log \sigma(s) - (1 - t) \log \sigma(-s)$, as $1 - \sigma(s) = \sigma(-s)$
 
-    The second form follows from $\log\sigma(s) = s - \log(1 + e^s)$ and
-    $\log(1 - \sigma(s)) = -\log(1 + e^s)$. A large s would overflow $e^s$, so the softplus
-    is split: $\log(1 + e^s) = \max(s, 0) + \log(1 + e^{-|s|})$.
+    Written so, $\sigma$ rounds to 0 and its logarithm is lost. But
+    $-\log\sigma(s) = \log(1 + e^{-s}) = \max(-s, 0) + \log(1 + e^{-|s|})$, whatever the sign
+    of s, where nothing overflows and nothing cancels. With $e = e^{-|s|}$:
 
-    (4a) $\ell' = \sigma(s) - t$
+    $$\ell = \log(1 + e) + \begin{cases}(1 - t)\,s & s > 0\\ -t\,s & s \le 0\end{cases}$$
+
+    (4a) $\ell' = (1 - t)\,\sigma(s) - t\,\sigma(-s)$, which is $\sigma(s) - t$ without the
+    cancellation; by (3) its numerator over $1 + e$ is $(1 - t) - te$ where $s > 0$, and
+    $(1 - t)e - t$ elsewhere.
 
     Source: Goodfellow et al. (2014), Generative adversarial nets, equation 1.
     """
     xp, m = array_namespace(s), s.shape[0]
-    e = exp_minus_abs(s)
-    softplus = xp.where(xp.real(s) > 0, s, 0.0) + xp.log1p(e)
-    return xp.sum(softplus - t * s) / m, (sigmoid(s, e) - t) / m
+    e, positive = exp_minus_abs(s), xp.real(s) > 0
+    loss = xp.where(positive, (1 - t) * s, -t * s) + xp.log1p(e)
+    ds = xp.where(positive, (1 - t) - t * e, (1 - t) * e - t) / (1 + e)
+    return xp.sum(loss) / m, ds / m
 
 
 def wasserstein(s, t):
@@ -47,5 +51,3 @@ def wasserstein(s, t):
     """
     xp, m = array_namespace(s), s.shape[0]
     return xp.sum(-t * s) / m, xp.ones_like(s) * (-t / m)
-
-

@@ -1,0 +1,24 @@
+"""minigan: generative adversarial networks in NumPy, every gradient derived by hand."""
+
+from .backend import asarray_like, backend, to_numpy
+from .cgan import CGAN
+from .checkpoint import load_checkpoint, save_checkpoint
+from .data import Dataset, load
+from .errors import (
+    BackendError,
+    CheckpointError,
+    DataError,
+    DivergedError,
+    MiniganError,
+    RunError,
+)
+from .gan import GAN
+from .layers import Dense, LeakyReLU, Sigmoid
+from .losses import bce_with_logits, wasserstein
+from .network import Network, mlp
+from .optim import SGD, Adam, RMSProp
+from .train import TrainState, train
+from .version import __version__
+from .wgan import WGAN
+
+

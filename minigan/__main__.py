@@ -1,0 +1,7 @@
+"""`python -m minigan` is the same as `minigan`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

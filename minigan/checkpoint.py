@@ -1,0 +1,120 @@
+r"""Chapter 13. A run on disk: one file, whole or absent.
+
+A checkpoint is one .npz with every number that training needs to go on: θ of both
+networks, the optimisers' averages, the state of the random generator, and how many steps
+and rows have passed. It is written beside the old one, flushed to disk and renamed over
+it: whatever happens, one of the two is there and whole. It holds arrays and one line of
+JSON, and is read with allow_pickle=False: opening a stranger's file runs none of its code.
+"""
+
+import json
+import os
+import zipfile
+import zlib
+
+import numpy as np
+
+from .backend import to_numpy
+from .errors import CheckpointError, MiniganError, RunError
+from .models import build, describe
+from .train import TrainState, check_finite
+
+FORMAT = 1
+
+
+def write_atomically(path, write):
+    r"""Call `write(file)` on a temporary file, flush it to disk, rename it to `path`.
+
+    Raises RunError, with the old file still in place, if the disk is full or forbids it.
+    """
+    partial = f"{path}.partial"
+    try:
+        with open(partial, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        if os.path.exists(partial):
+            os.unlink(partial)
+        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def save_checkpoint(path, model, state):
+    r"""Write model and `TrainState` to `path`; the file there before stays until the end.
+
+    Raises DivergedError, and leaves the old file, if a parameter is not finite; RunError
+    if the file cannot be written.
+    """
+    check_finite(model, {}, state.step)
+    name, parameters = describe(model)
+    about = {"format": FORMAT, "model": name, "parameters": parameters, **state.to_dict()}
+    arrays = {"about": np.array(json.dumps(about))}
+    for player in ("G", "D"):
+        arrays[f"{player}_theta"] = to_numpy(getattr(model, player).theta)
+        for key, value in getattr(model, f"{player}_optimizer").state().items():
+            arrays[f"{player}_optimizer_{key}"] = to_numpy(value)
+    write_atomically(path, lambda file: np.savez(file, **arrays))
+
+
+def load_checkpoint(path, backend=None):
+    r"""(model, `TrainState`) as they were saved, on `backend`.
+
+    Raises CheckpointError if the file is missing, truncated, not a minigan checkpoint, of
+    another format version, holds pickled objects, or does not fit its own description.
+    """
+    arrays = _read(path)
+    try:
+        about = json.loads(str(arrays.pop("about")))
+        if about["format"] != FORMAT:
+            raise CheckpointError(
+                f"{path}: format version {about['format']}, this minigan reads {FORMAT}"
+            )
+        model = build(about["model"], **(about["parameters"] | {"backend": backend}))
+        state = TrainState.from_dict(about)
+        _restore(model, arrays)
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, MiniganError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(f"{path}: not a minigan checkpoint ({error})") from error
+    return model, state
+
+
+def _read(path):
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such checkpoint") from None
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as e:
+        raise CheckpointError(
+            f"{path}: truncated, or not a minigan checkpoint ({e})"
+        ) from e
+
+
+def _restore(model, arrays):
+    for player in ("G", "D"):
+        network = getattr(model, player)
+        optimizer = getattr(model, f"{player}_optimizer")
+        _fit(f"{player}_theta", arrays[f"{player}_theta"], network.theta)
+        network.theta[...] = model.asarray(arrays[f"{player}_theta"])
+        prefix = f"{player}_optimizer_"
+        state = {}
+        for key in ("t", *optimizer.slots):
+            if prefix + key not in arrays:
+                continue
+            value = arrays[prefix + key]
+            if key == "t":
+                state[key] = int(value)
+            else:
+                _fit(prefix + key, value, network.theta)
+                state[key] = model.asarray(value)
+        optimizer.load_state(state)
+
+
+def _fit(name, array, like):
+    if array.shape != like.shape or not np.isfinite(array).all():
+        raise CheckpointError(
+            f"{name}: expected {like.shape[0]} finite numbers for this architecture, "
+            f"got shape {array.shape}"
+        )

@@ -1,0 +1,221 @@
+r"""Chapter 10. How a derivative is proven.
+
+A backward pass is a claim: this array is $\partial L/\partial x$. The claim is tested
+against the forward pass alone, which knows nothing of derivatives, in three ways.
+
+**Complex step**, the reference. For f analytic, Taylor's series along $i h u$ is
+$f(x + ihu) = f(x) + ih\,f'(x)u - \tfrac{h^2}{2} f''(x)[u, u] - \dots$, and so
+
+(28) $f'(x)u = \dfrac{\mathrm{Im}\, f(x + ihu)}{h} + O(h^2)$
+
+Nothing is subtracted, so nothing cancels: with $h = 10^{-30}$ the error term is
+$10^{-60}$ and the answer is exact to rounding.
+
+**Adjoint test.** Forward mode carries a step u to $J u$, backward mode carries a delta v to
+$J^\top v$, and the two can only agree if both are right:
+
+(29) $\langle v, J u\rangle = \langle J^\top v, u\rangle$ for every u and v
+
+**Central difference**, for code that cannot take complex numbers.
+
+(30) $f'(x)u = \dfrac{f(x + hu) - f(x - hu)}{2h} + O(h^2)$
+
+Rounding adds an error of $\varepsilon/h$; the sum of the two is least near
+$h = \varepsilon^{1/3}$, where it is about $\varepsilon^{2/3}$. It may not straddle a bend.
+
+Every result is a `Check` with the relative error of norms
+$\|a - b\| / \max(\|a\|, \|b\|)$: single entries may be lost in rounding, norms are not.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .backend import array_namespace, asarray_like, to_numpy
+from .errors import MiniganError
+from .network import Network
+
+H = 1e-30
+TOLERANCE = {"complex step": 1e-13, "adjoint": 1e-13, "central difference": 1e-7}
+FULL = 2000  # up to so many entries each one is checked; beyond, random directions are
+
+
+@dataclass(frozen=True)
+class Check:
+    r"""One comparison: what was checked, how, and how far off it was."""
+
+    name: str
+    method: str
+    error: float
+    worst: str
+    tolerance: float
+
+    @property
+    def passed(self):
+        r"""Whether the error is within the tolerance; not so for NaN."""
+        return self.error <= self.tolerance
+
+    def __str__(self):
+        verdict = "pass" if self.passed else f"FAIL at {self.worst}"
+        return f"{self.name:<24} {self.method:<20} {self.error:8.1e}  {verdict}"
+
+
+def complex_step(f, x, u):
+    r"""(28) The derivative of f at x along u; x and u real, of one shape."""
+    xp = array_namespace(x, u)
+    return xp.imag(f(to_complex(x) + 1j * H * to_complex(u))) / H
+
+
+def central_difference(f, x, u):
+    r"""(30) The same from two real evaluations, $h = \varepsilon^{1/3}$ for x's dtype."""
+    h = step_size(x)
+    return (f(x + h * u) - f(x - h * u)) / (2 * h)
+
+
+METHODS = {"complex step": complex_step, "central difference": central_difference}
+
+
+def step_size(x):
+    r"""$\varepsilon^{1/3}$ of x's dtype: 6e-6 in float64, 5e-3 in float32."""
+    return float(array_namespace(x).finfo(x.dtype).eps) ** (1 / 3)
+
+
+def to_complex(x):
+    r"""x as complex128."""
+    xp = array_namespace(x)
+    return xp.astype(x, xp.complex128)
+
+
+def compare(name, method, claim, reference, tolerance=None):
+    r"""A `Check` of the claimed array against the reference."""
+    a, b = (np.asarray(to_numpy(value), dtype=float) for value in (claim, reference))
+    if a.shape != b.shape:
+        raise MiniganError(f"{name}: expected shape {b.shape}, got {a.shape}")
+    size = max(np.linalg.norm(a), np.linalg.norm(b))
+    error = np.linalg.norm(a - b) / size if size > 0 else float(size)
+    at = np.unravel_index(np.argmax(abs(a - b)), a.shape)
+    worst = f"{name}{list(map(int, at))}: {a[at]:.6g} claimed, {b[at]:.6g} measured"
+    return Check(name, method, float(error), worst, tolerance or TOLERANCE[method])
+
+
+def check_gradient(name, f, x, dx, method="complex step", seed=0):
+    r"""Is `dx` the gradient at x of the scalar function f?
+
+    Every entry is perturbed by itself if x has at most 2,000; otherwise dx is compared
+    along eight random directions. Shapes: x and dx alike.
+    """
+    if x.shape != dx.shape:
+        raise MiniganError(f"{name}: expected shape {tuple(x.shape)}, got {tuple(dx.shape)}")
+    shape, size = x.shape, int(np.prod(x.shape))
+    if size <= FULL:
+        claim, directions = to_numpy(dx), np.eye(size)
+    else:
+        directions = np.random.default_rng(seed).standard_normal((8, size))
+        claim = directions @ np.ravel(to_numpy(dx))
+    measure, real = METHODS[method], to_numpy(x).dtype
+    slopes = [
+        float(measure(f, x, asarray_like(u.reshape(shape).astype(real), x)))
+        for u in directions
+    ]
+    return compare(name, method, claim, np.reshape(slopes, claim.shape))
+
+
+def check_layer(layer, x, *params, method="complex step", seed=0):
+    r"""Prove a layer: dx, every parameter's gradient, tangent, and the adjoint test.
+
+    layer : any object with the four methods of chapter 1 (`dparams` only if it has
+        parameters); a layer with a bend says where in an attribute `kink`.
+    x, params : real arrays of one library: the point at which to check.
+
+    Returns a list of `Check`. Raises MiniganError if x comes too near the bend.
+    """
+    avoid_kink(layer, x, method)
+    xp, rng = array_namespace(x, *params), np.random.default_rng(seed)
+    y = layer.forward(x, *params)
+    v, u = (random_like(rng, array) for array in (y, x))
+    complex_params = [to_complex(p) for p in params] if method == "complex step" else params
+
+    def pairing(i):
+        def f(value):
+            args = [x if method != "complex step" else to_complex(x), *complex_params]
+            args[i] = value
+            return xp.sum(v * layer.forward(*args))
+
+        return f
+
+    name = type(layer).__name__
+    dx, du = layer.dx(v, x, y, *params), layer.tangent(u, x, y, *params)
+    checks = [check_gradient(f"{name}.dx", pairing(0), x, dx, method)]
+    for i, grad in enumerate(layer.dparams(v, x) if params else ()):
+        what = f"{name}.dparams[{i}]"
+        checks.append(check_gradient(what, pairing(i + 1), params[i], grad, method))
+    moved = METHODS[method](lambda x: layer.forward(x, *complex_params), x, u)
+    checks.append(compare(f"{name}.tangent", method, du, moved))
+    checks.append(check_adjoint(name, v, du, dx, u))
+    return checks
+
+
+def check_adjoint(name, v, Ju, JTv, u):
+    r"""(29) $\langle v, Ju\rangle = \langle J^\top v, u\rangle$, relative to $\|v\|\|Ju\|$."""
+    v, Ju, JTv, u = (np.asarray(to_numpy(a), dtype=float).ravel() for a in (v, Ju, JTv, u))
+    forward, backward = v @ Ju, JTv @ u
+    size = max(np.linalg.norm(v) * np.linalg.norm(Ju), np.linalg.norm(JTv) * np.linalg.norm(u))
+    error = abs(forward - backward) / size if size > 0 else 0.0
+    worst = f"<v, Ju> = {forward:.6g}, <JTv, u> = {backward:.6g}"
+    return Check(f"{name} <v,Ju>=<JTv,u>", "adjoint", float(error), worst, TOLERANCE["adjoint"])
+
+
+def check_loss(loss, s, t, method="complex step"):
+    r"""Prove a loss of chapter 2: its ds against its own value. s (m, 1) real."""
+    name = getattr(loss, "__name__", type(loss).__name__)
+    return check_gradient(f"{name} ds", lambda s: loss(s, t)[0], s, loss(s, t)[1], method)
+
+
+def check_network(network, x, method="complex step", seed=0):
+    r"""Prove (7), (8) and (9) for a whole network on the rows x (m, n), x real."""
+    rng = np.random.default_rng(seed)
+    trace = network.forward(x)
+    for layer, before in zip(network.layers, trace):
+        avoid_kink(layer, before, method)
+    v, u = random_like(rng, trace[-1]), random_like(rng, x)
+    xp = array_namespace(x)
+    as_input = to_complex if method == "complex step" else (lambda a: a)
+
+    def of_theta(theta):
+        return xp.sum(v * Network(network.layers, theta).forward(as_input(x))[-1])
+
+    def of_x(x):
+        return Network(network.layers, as_input(network.theta)).forward(x)[-1]
+
+    deltas, tangents = network.deltas(trace, v), network.tangents(trace, u)
+    return [
+        check_gradient("network dtheta", of_theta, network.theta, network.gradient(trace, v), method),
+        check_gradient("network dx", lambda x: xp.sum(v * of_x(x)), x, deltas[0], method),
+        compare("network tangents", method, tangents[-1], METHODS[method](of_x, x, u)),
+        *[
+            check_adjoint(f"layer {l}", deltas[l], tangents[l], deltas[l - 1], tangents[l - 1])
+            for l in range(1, len(trace))
+        ],
+    ]
+
+
+def avoid_kink(layer, x, method):
+    r"""Raises MiniganError if an entry of x is so near the layer's bend that (30) straddles it,
+    or, for the complex step, exactly on it.
+    """
+    kink = getattr(layer, "kink", None)
+    if kink is None:
+        return
+    h = 0.0 if method == "complex step" else 20 * step_size(x)
+    distance = float(np.min(abs(to_numpy(x) - kink)))
+    if distance <= h:
+        raise MiniganError(
+            f"x: an entry is {distance:.1e} from the bend of {type(layer).__name__} at {kink:g}, "
+            f"where no derivative exists; choose x farther than {h:.1e} from it"
+        )
+
+
+def random_like(rng, array):
+    r"""Standard normal numbers of the array's shape, dtype, library and device."""
+    host = rng.standard_normal(array.shape).astype(to_numpy(array).dtype)
+    return asarray_like(host, array)

@@ -1,0 +1,41 @@
+"""The games by name, and how to build one from a plain dictionary, as in a checkpoint."""
+
+import re
+from dataclasses import asdict, fields
+
+from .cgan import CGAN
+from .errors import MiniganError
+from .gan import GAN
+from .wgan import WGAN
+
+MODELS = {"gan": GAN, "cgan": CGAN, "wgan": WGAN}
+
+
+def model_class(name):
+    r"""The class called `name`; raises MiniganError saying which exist."""
+    if name not in MODELS:
+        raise MiniganError(f"model: expected one of {', '.join(MODELS)}, got {name!r}")
+    return MODELS[name]
+
+
+def build(name, **parameters):
+    r"""A new model; raises MiniganError for a parameter the model does not have."""
+    cls = model_class(name)
+    known = [field.name for field in fields(cls)]
+    for parameter in parameters:
+        if parameter not in known:
+            raise MiniganError(f"{name}: no parameter {parameter!r}; it has {', '.join(known)}")
+    return cls(**parameters)
+
+
+def describe(model):
+    r"""(name, parameters) such that `build(name, **parameters)` makes the same model."""
+    names = {cls: name for name, cls in MODELS.items()}
+    return names[type(model)], asdict(model)
+
+
+def parameter_help(cls):
+    r"""{parameter: its one-line description}, read from the docstrings of the class."""
+    text = "\n".join(base.__doc__ or "" for base in reversed(cls.__mro__))
+    found = re.findall(r"^    (\w+) : (.+(?:\n        .+)*)", text, re.MULTILINE)
+    return {name: " ".join(words.split()) for name, words in found}

@@ -1,0 +1,81 @@
+"""Chapter 15. Pictures: sample grids, curves, films. Everything here reads and draws only."""
+
+import io
+
+import numpy as np
+from PIL import Image  # comes with matplotlib
+
+SCALE = 2  # screen pixels per pixel of a digit
+
+
+def sample_grid(x, image_shape, columns):
+    r"""Rows of pixels in [0, 1] as one picture, `columns` to a line, uint8 (H, W)."""
+    h, w = image_shape
+    lines = -(-len(x) // columns)
+    grid = np.zeros((lines * columns, h + 2, w + 2))
+    grid[: len(x), 1:-1, 1:-1] = np.clip(x, 0, 1).reshape(-1, h, w)
+    grid = grid.reshape(lines, columns, h + 2, w + 2).swapaxes(1, 2)
+    return np.round(255 * grid.reshape(lines * (h + 2), columns * (w + 2))).astype(np.uint8)
+
+
+def samples_png(x, image_shape, columns=10, behind=None):
+    r"""Samples as PNG bytes: a grid of images, or points in the plane over the data's."""
+    if image_shape is None:
+        return _points_png(x, behind)
+    picture = Image.fromarray(sample_grid(x, image_shape, columns))
+    size = picture.width * SCALE, picture.height * SCALE
+    buffer = io.BytesIO()
+    picture.resize(size, Image.NEAREST).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _points_png(x, behind):
+    figure, axes = _figure(5, 5)
+    bound = 1.3 * np.abs(behind).max()
+    axes.scatter(*behind[:2000, :2].T, s=4, color="#bbbbbb", label="data")
+    axes.scatter(*x[:, :2].T, s=4, color="#c2410c", label="generated")
+    axes.set(xlim=(-bound, bound), ylim=(-bound, bound), aspect="equal")
+    axes.legend(loc="upper right", framealpha=1, markerscale=3)
+    return _png(figure)
+
+
+def losses_png(columns):
+    r"""The curves of metrics.csv, given as {name: array}, as PNG bytes.
+
+    The losses share one panel; everything else the game reports is drawn below it.
+    """
+    step = columns["step"]
+    names = [name for name in columns if name not in ("step", "seconds")]
+    panels = [[n for n in names if n.startswith("loss")]]
+    panels.append([n for n in names if n not in panels[0]])
+    figure, axes = _figure(8, 6, rows=2)
+    for axis, panel in zip(axes, panels):
+        for name in panel:
+            axis.plot(step, columns[name], lw=0.8, label=name)
+        axis.legend(loc="upper right")
+        axis.grid(alpha=0.3)
+    axes[-1].set_xlabel("step")
+    return _png(figure)
+
+
+def film_gif(frames, milliseconds=120):
+    r"""PNG files as one looping GIF, the last frame held for two seconds, as bytes."""
+    pictures = [Image.open(frame).convert("P", palette=Image.ADAPTIVE) for frame in frames]
+    durations = [milliseconds] * (len(pictures) - 1) + [2000]
+    buffer = io.BytesIO()
+    options = {"save_all": True, "append_images": pictures[1:], "loop": 0}
+    pictures[0].save(buffer, "GIF", duration=durations, **options)
+    return buffer.getvalue()
+
+
+def _figure(width, height, rows=1):
+    from matplotlib.figure import Figure  # slow to import, and needs no display this way
+
+    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    return figure, figure.subplots(rows, sharex=True)
+
+
+def _png(figure):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

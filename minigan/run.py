@@ -1,0 +1,150 @@
+r"""Chapter 14. A run folder: everything needed to look at a run, repeat it, or go on.
+
+| file | holds |
+|---|---|
+| config.json | all parameters, the data's name, the seed, the versions |
+| metrics.csv | one line per logged step |
+| frames/ | the same noise, drawn through training |
+| samples.png, losses.png, film.gif | pictures, drawn from the above |
+| checkpoint.npz | the last good state |
+"""
+
+import csv
+import json
+import platform
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+
+from . import plots
+from .checkpoint import load_checkpoint, save_checkpoint, write_atomically
+from .errors import RunError
+
+FRAMES = 60  # in a film
+LINES = 2000  # in metrics.csv
+
+
+class Run:
+    r"""An open run folder. `Run.create` begins one, `Run.open` continues one."""
+
+    def __init__(self, folder, config):
+        self.folder, self.config = Path(folder), config
+        self.frame_every = max(1, config["steps_per_film"] // FRAMES)
+        self.log_every = max(1, config["steps_per_film"] // LINES)
+        self.seconds, self.started = 0.0, time.monotonic()
+
+    @classmethod
+    def create(cls, folder, config, overwrite=False):
+        r"""Begin a run; raises RunError if the folder is in use and `overwrite` is not set."""
+        folder = Path(folder)
+        try:
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                cls._clear(folder, overwrite)
+            (folder / "frames").mkdir(parents=True)
+        except OSError as error:
+            raise RunError(f"cannot use the run folder {folder}: {error.strerror}") from error
+        config = config | {"steps_per_film": config["steps"], "versions": versions()}
+        run = cls(folder, config)
+        run.write("config.json", json.dumps(config, indent=2).encode() + b"\n")
+        return run
+
+    @staticmethod
+    def _clear(folder, overwrite):
+        if not (folder / "config.json").is_file():
+            raise RunError(f"{folder} is not empty and not a run of minigan; choose another --out")
+        if not overwrite:
+            raise RunError(
+                f"{folder} holds a run already; --resume continues it, --overwrite replaces it, "
+                "--out names another folder"
+            )
+        shutil.rmtree(folder)
+
+    @classmethod
+    def open(cls, folder):
+        r"""An existing run; raises RunError if the folder holds none."""
+        path = Path(folder) / "config.json"
+        try:
+            config = json.loads(path.read_text())
+            return cls(folder, config)
+        except OSError as error:
+            raise RunError(f"{folder}: no run of minigan here ({error.strerror})") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise RunError(f"{path}: not a run's configuration ({error})") from error
+
+    def write(self, name, content):
+        r"""Write bytes to a file of the folder, whole or not at all."""
+        write_atomically(self.folder / name, lambda file: file.write(content))
+
+    @property
+    def checkpoint(self):
+        r"""The path of the run's checkpoint."""
+        return self.folder / "checkpoint.npz"
+
+    def load(self, backend=None):
+        r"""(model, state) of the checkpoint; drops what was logged after it."""
+        model, state = load_checkpoint(self.checkpoint, backend)
+        lines = self._lines()
+        kept = [line for line in lines[1:] if int(line[0]) <= state.step]
+        if lines:
+            self.seconds = float(kept[-1][1]) if kept else 0.0
+            text = "".join(",".join(line) + "\n" for line in [lines[0], *kept])
+            self.write("metrics.csv", text.encode())
+        for frame in self._frames():
+            if int(frame.stem) > state.step:
+                frame.unlink()
+        return model, state
+
+    def _lines(self):
+        path = self.folder / "metrics.csv"
+        if not path.exists():
+            return []
+        whole = path.read_text().rpartition("\n")[0]  # a kill may have cut the last line
+        return list(csv.reader(whole.splitlines()))
+
+    def _frames(self):
+        return sorted((self.folder / "frames").glob("*.png"))
+
+    def log(self, record):
+        r"""Append a record to metrics.csv, every `log_every` steps; says whether it did."""
+        if record["step"] % self.log_every and record["step"] != 1:
+            return False
+        path = self.folder / "metrics.csv"
+        seconds = self.seconds + time.monotonic() - self.started
+        values = [record["step"], f"{seconds:.3f}"]
+        values += [f"{value:.7g}" for name, value in record.items() if name != "step"]
+        try:
+            with open(path, "a", newline="") as file:
+                if file.tell() == 0:
+                    names = [name for name in record if name != "step"]
+                    csv.writer(file, lineterminator="\n").writerow(["step", "seconds", *names])
+                csv.writer(file, lineterminator="\n").writerow(values)
+        except OSError as error:
+            raise RunError(f"cannot write {path}: {error.strerror}") from error
+        return True
+
+    def save(self, model, state, data):
+        r"""Draw a frame and write the checkpoint."""
+        save_checkpoint(self.checkpoint, model, state)
+        n = 100 if data.image_shape else 1000
+        picture = plots.samples_png(model.sample(n), data.image_shape, behind=data.x)
+        self.write(f"frames/{state.step:08d}.png", picture)
+
+    def draw(self):
+        r"""samples.png, film.gif and losses.png from the frames and metrics.csv."""
+        frames = self._frames()
+        shutil.copyfile(frames[-1], self.folder / "samples.png")
+        self.write("film.gif", plots.film_gif(frames))
+        names, *lines = self._lines()
+        columns = dict(zip(names, np.array(lines, float).T))
+        self.write("losses.png", plots.losses_png(columns))
+
+
+def versions():
+    r"""The versions of what a run's numbers depend on."""
+    import importlib.metadata
+
+    packages = {"minigan": "minigan", "numpy": "numpy"}
+    found = {name: importlib.metadata.version(package) for name, package in packages.items()}
+    return found | {"python": platform.python_version(), "machine": platform.platform()}

@@ -1,0 +1,110 @@
+r"""Chapter 12. The training loop, as a generator of records.
+
+    for record in minigan.train(model, data, steps=1000):
+        ...                     # plot it, log it, break
+
+Each record is a dictionary of floats: `step`, `loss_D`, `loss_G` and what the game
+reports. The loop holds nothing: what must be kept to go on later is the model and its
+`TrainState`.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .backend import array_namespace
+from .data import Batches, as_dataset
+from .errors import DataError, DivergedError
+
+
+@dataclass
+class TrainState:
+    r"""Where a run stands: its seed, steps taken, rows consumed, and its random numbers."""
+
+    seed: int = 0
+    step: int = 0
+    rows: int = 0
+    rng: np.random.Generator = field(default=None, repr=False)
+
+    def __post_init__(self):
+        # The weights are drawn from `seed` and the batches from (`seed`, epoch).
+        self.rng = self.rng or np.random.default_rng([self.seed, 0x6E6F697365])
+
+    def to_dict(self):
+        r"""The state as JSON can hold it."""
+        rng = self.rng.bit_generator.state
+        return {"seed": self.seed, "step": self.step, "rows": self.rows, "rng": rng}
+
+    @classmethod
+    def from_dict(cls, about):
+        r"""The state that `to_dict` described; other keys are ignored."""
+        state = cls(int(about["seed"]), int(about["step"]), int(about["rows"]))
+        state.rng.bit_generator.state = about["rng"]
+        return state
+
+
+def train(model, data, steps, batch_size=64, seed=0, state=None):
+    r"""Train until `state.step` is `steps`, yielding a record after each iteration.
+
+    Parameters
+    ----------
+    model : a `Game`, changed in place.
+    data : a `Dataset`, or an array (n, n_data).
+    steps : iterations in all, those already in `state` included.
+    batch_size : rows of real data, and of fakes, in a step.
+    seed : of the batches and the noise; unused if `state` is given.
+    state : a `TrainState` to go on from; updated before each record.
+
+    Raises DataError if the data does not suit the model, and DivergedError as soon as a
+    loss is infinite or not a number.
+    """
+    data = as_dataset(data)
+    check_fit(model, data)
+    state = state or TrainState(seed)
+    batches = Batches(data, batch_size, state.seed, state.rows, to=model.asarray)
+    while state.step < steps:
+        record = model.iteration(batches, state.rng)
+        record = {name: float(value.real) for name, value in record.items()}
+        state.step += 1
+        state.rows = batches.rows
+        if not all(map(math.isfinite, record.values())):
+            check_finite(model, record, state.step)
+        yield {"step": state.step, **record}
+
+
+def check_fit(model, data):
+    r"""Raises DataError if the data's width, range or labels do not suit the model."""
+    n = data.x.shape[1]
+    if n != model.n_data:
+        raise DataError(f"data: {data.name} has {n} columns, the model needs {model.n_data}")
+    if model.output == "sigmoid" and not (data.x.min() >= 0 and data.x.max() <= 1):
+        raise DataError(
+            f"data: {data.name} goes from {data.x.min():g} to {data.x.max():g}, but a sigmoid "
+            "output stays in [0, 1]; scale the data, or use output='linear'"
+        )
+    if model.n_condition and data.labels is None:
+        raise DataError(f"data: {data.name} has no labels, which a conditional model needs")
+    if model.n_condition and data.n_classes > model.n_condition:
+        raise DataError(
+            f"labels: {data.name} has labels up to {data.n_classes - 1}, "
+            f"the model has {model.n_condition} classes"
+        )
+
+
+def check_finite(model, record, step):
+    r"""Raises DivergedError, naming the network and what to try, at the first NaN or ∞."""
+    bad = [name for name, value in record.items() if not math.isfinite(value)]
+    players = [player for player in "GD" if not finite(getattr(model, player).theta)]
+    if bad or players:
+        where = [f"a parameter of {player}" for player in players]
+        raise DivergedError(
+            f"step {step}: not finite: {', '.join(bad + where)}; "
+            f"try a smaller lr (now {model.lr:g}), and look for extreme values in the data"
+        )
+
+
+def finite(theta):
+    r"""Whether every entry of theta is a finite number."""
+    xp = array_namespace(theta)
+    return bool(xp.all(xp.isfinite(theta)))

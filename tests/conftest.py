@@ -1,0 +1,73 @@
+"""Every numeric test runs on each array library that can be had: NumPy; array-api-strict on
+a device that refuses silent conversion, and on one that knows no float64; CuPy on a GPU."""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import array_api_strict
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+from minigan.backend import asarray_like, backend
+from minigan.errors import BackendError
+
+shared = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+settings.register_profile("quick", max_examples=25, derandomize=True, **shared)
+settings.register_profile("thorough", max_examples=2000, **shared)
+settings.load_profile("quick")
+
+
+class Library:
+    """One array library and device: how to bring a host array there, which dtypes it has."""
+
+    def __init__(self, name, like, dtypes=("float32", "float64")):
+        self.name, self.like, self.dtypes = name, like, dtypes
+
+    def __repr__(self):
+        return self.name
+
+    def array(self, host, dtype=None):
+        host = np.asarray(host)
+        return asarray_like(host if dtype is None else host.astype(dtype), self.like)
+
+
+def strict(device, dtype):
+    device = array_api_strict.Device(device)
+    return array_api_strict.zeros((), dtype=getattr(array_api_strict, dtype), device=device)
+
+
+MAKERS = {
+    "numpy": lambda: Library("numpy", np.zeros(())),
+    "strict": lambda: Library("strict", strict("device1", "float64")),
+    "strict32": lambda: Library("strict32", strict("no_float64", "float32"), ("float32",)),
+    "cupy": lambda: Library("cupy", backend("cupy").zeros(())),
+}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--backend", choices=list(MAKERS), help="test only this array library")
+
+
+def pytest_generate_tests(metafunc):
+    if "lib" in metafunc.fixturenames:
+        only = metafunc.config.getoption("backend")
+        names = [only] if only else list(MAKERS)
+        metafunc.parametrize("lib", names, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def lib(request):
+    try:
+        return MAKERS[request.param]()
+    except BackendError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def lib64(lib):
+    """The libraries that have float64, where derivatives are proven."""
+    if "float64" not in lib.dtypes:
+        pytest.skip(f"{lib} has no float64; its float32 is held to float64 in other tests")
+    return lib

@@ -1,0 +1,107 @@
+"""The three games written again, plainly, for HIPS autograd to differentiate.
+
+No line of minigan is used: networks are loops over (W, b), losses are the textbook
+expressions, and the gradients are autograd's. It is slow, obvious, and the judge.
+"""
+
+import autograd.numpy as anp
+import numpy as np
+from autograd import grad
+
+
+def network(theta, sizes, x, slope, output="linear"):
+    at = 0
+    for i, (n, k) in enumerate(zip(sizes[:-1], sizes[1:])):
+        W = anp.reshape(theta[at : at + n * k], (n, k))
+        b = theta[at + n * k : at + n * k + k]
+        at += n * k + k
+        x = anp.dot(x, W) + b
+        if i < len(sizes) - 2:
+            x = anp.where(x > 0, x, slope * x)
+    return 1 / (1 + anp.exp(-x)) if output == "sigmoid" else x
+
+
+def log_sigmoid(s):
+    return -anp.logaddexp(0, -s)
+
+
+def gan_D(s_real, s_fake, label=0.9):
+    real = -anp.mean(label * log_sigmoid(s_real) + (1 - label) * log_sigmoid(-s_real))
+    return real - anp.mean(log_sigmoid(-s_fake))
+
+
+def gan_G(s_fake):
+    return -anp.mean(log_sigmoid(s_fake))
+
+
+def gan_G_minimax(s_fake):
+    return anp.mean(log_sigmoid(-s_fake))
+
+
+def wgan_D(s_real, s_fake):
+    return anp.mean(s_fake) - anp.mean(s_real)
+
+
+def wgan_G(s_fake):
+    return -anp.mean(s_fake)
+
+
+def one_hot(labels, n_classes):
+    return np.array([[float(j == label) for j in range(n_classes)] for label in labels])
+
+
+class Reference:
+    """A game as two loss functions of (θ_G, θ_D), for one batch of x, z and labels."""
+
+    def __init__(self, model, D_loss, G_loss, n_classes=0):
+        width = n_classes
+        self.G_sizes = (model.n_noise + width, *model.G_hidden, model.n_data)
+        self.D_sizes = (model.n_data + width, *model.D_hidden, 1)
+        self.slope, self.output, self.n_classes = model.slope, model.output, n_classes
+        self.of_D, self.of_G = D_loss, G_loss
+
+    def join(self, rows, labels):
+        if not self.n_classes:
+            return rows
+        return anp.concatenate([rows, one_hot(labels, self.n_classes)], axis=1)
+
+    def fakes(self, G, z, labels):
+        return network(G, self.G_sizes, self.join(z, labels), self.slope, self.output)
+
+    def score(self, D, x, labels):
+        return network(D, self.D_sizes, self.join(x, labels), self.slope)
+
+    def D_loss(self, D, x, x_fake, labels):
+        return self.of_D(self.score(D, x, labels), self.score(D, x_fake, labels))
+
+    def G_loss(self, G, D, z, labels):
+        return self.of_G(self.score(D, self.fakes(G, z, labels), labels))
+
+    def D_gradient(self, D, x, x_fake, labels):
+        return grad(self.D_loss)(D, x, x_fake, labels)
+
+    def G_gradient(self, G, D, z, labels):
+        return grad(self.G_loss)(G, D, z, labels)
+
+
+class ReferenceAdam:
+    def __init__(self, lr, beta1=0.5, beta2=0.999, eps=1e-8):
+        self.lr, self.beta1, self.beta2, self.eps, self.past = lr, beta1, beta2, eps, []
+
+    def step(self, theta, g):
+        self.past.append(g)
+        t = len(self.past)
+        w1 = [(1 - self.beta1) * self.beta1 ** (t - i) for i in range(1, t + 1)]
+        w2 = [(1 - self.beta2) * self.beta2 ** (t - i) for i in range(1, t + 1)]
+        m = sum(w * g for w, g in zip(w1, self.past)) / sum(w1)
+        v = sum(w * g**2 for w, g in zip(w2, self.past)) / sum(w2)
+        return theta - self.lr * m / (np.sqrt(v) + self.eps)
+
+
+class ReferenceRMSProp:
+    def __init__(self, lr, rho=0.99, eps=1e-8):
+        self.lr, self.rho, self.eps, self.v = lr, rho, eps, 0.0
+
+    def step(self, theta, g):
+        self.v = self.rho * self.v + (1 - self.rho) * g**2
+        return theta - self.lr * g / (np.sqrt(self.v) + self.eps)

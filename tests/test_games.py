@@ -1,0 +1,285 @@
+"""Chapters 5 to 8, end to end: what one step does to θ_G and θ_D, against HIPS autograd and
+against the complex step. Test suites of published GANs never compared the generator's
+gradient through the critic; here it is the first thing compared."""
+
+import functools
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given
+from hypothesis import strategies as st
+from reference import Reference, ReferenceAdam, ReferenceRMSProp
+from strategies import seeds
+
+from minigan import CGAN, GAN, WGAN, Network, to_numpy
+from minigan.gradcheck import check_gradient, to_complex
+
+GAMES = {
+    "gan": (GAN, {}, reference.gan_D, reference.gan_G, ReferenceAdam),
+    "gan-no-smoothing": (
+        GAN,
+        {"real_label": 1.0},
+        functools.partial(reference.gan_D, label=1.0),
+        reference.gan_G,
+        ReferenceAdam,
+    ),
+    "gan-minimax": (
+        GAN, {"minimax": True}, reference.gan_D, reference.gan_G_minimax, ReferenceAdam
+    ),
+    "cgan": (CGAN, {"n_classes": 3}, reference.gan_D, reference.gan_G, ReferenceAdam),
+    "wgan": (WGAN, {}, reference.wgan_D, reference.wgan_G, ReferenceRMSProp),
+}  # fmt: skip
+
+
+class Remember:
+    """Stands in for an optimiser: keeps the gradient it is given and moves nothing."""
+
+    def step(self, theta, dtheta):
+        self.dtheta = dtheta
+
+
+class Board:
+    """A small game in float64 on one library, a batch to play with, and its reference."""
+
+    def __init__(self, game, lib, seed=0, G_hidden=(7, 6), D_hidden=(6, 5), m=5, remember=False):
+        cls, options, D_loss, G_loss, self.optimizer = GAMES[game]
+        dtype = lib.dtypes[-1]
+        make = {"n_data": 4, "n_noise": 3, "dtype": dtype, "seed": seed % 1000}
+        self.model = cls(**make, G_hidden=G_hidden, D_hidden=D_hidden, **options)
+        rng = np.random.default_rng(seed)
+        for name in ("G", "D"):  # biases too must be in general position
+            net = getattr(self.model, name)
+            theta = net.theta + 0.1 * rng.standard_normal(net.theta.shape).astype(dtype)
+            setattr(self.model, name, Network(net.layers, lib.array(theta)))
+            if remember:
+                setattr(self.model, f"{name}_optimizer", Remember())
+                self.model.constrain = lambda: None
+        self.lib = lib
+        n_classes = getattr(self.model, "n_classes", 0)
+        self.x = rng.random((m, 4)).astype(dtype)
+        self.z = rng.standard_normal((m, 3)).astype(dtype)
+        self.labels = rng.integers(0, n_classes, m) if n_classes else None
+        self.reference = Reference(self.model, D_loss, G_loss, n_classes)
+        self.G, self.D = (to_numpy(n.theta).astype(float) for n in (self.model.G, self.model.D))
+
+    @property
+    def c(self):
+        return None if self.labels is None else self.model.condition(self.lib.array(self.labels))
+
+    def play(self, how):
+        """One G step and one D step on the same fakes, plainly or from the shared pass."""
+        x, z = self.lib.array(self.x), self.lib.array(self.z)
+        if how == "update":
+            return self.model.update(x, z, self.c)
+        record, x_fake = self.model.G_step(z, self.c)
+        return record | self.model.D_step(x, x_fake, self.c)
+
+    def expected(self):
+        """(∂L_G/∂θ_G, ∂L_D/∂θ_D) by autograd."""
+        x, z = self.x.astype(float), self.z.astype(float)
+        fakes = self.reference.fakes(self.G, z, self.labels)
+        return (
+            self.reference.G_gradient(self.G, self.D, z, self.labels),
+            self.reference.D_gradient(self.D, x, fakes, self.labels),
+        )
+
+
+def relative(actual, expected):
+    return np.linalg.norm(to_numpy(actual) - expected) / np.linalg.norm(expected)
+
+
+both_ways = pytest.mark.parametrize("how", ["plain", "update"])
+every_game = pytest.mark.parametrize("game", GAMES)
+widths = st.lists(st.integers(1, 6), max_size=3).map(tuple)
+
+
+@both_ways
+@every_game
+@given(seeds, st.integers(1, 6), widths, widths)
+def test_eq15_eq16_eq17_gradients_equal_autograds(lib, game, how, seed, m, G_hidden, D_hidden):
+    board = Board(game, lib, seed, G_hidden, D_hidden, m, remember=True)
+    board.play(how)
+    tolerance, floor = (1e-12, 1e-15) if lib.dtypes[-1] == "float64" else (1e-4, 1e-6)
+    players = board.model.G_optimizer, board.model.D_optimizer
+    for player, expected in zip(players, board.expected()):
+        gap = np.linalg.norm(to_numpy(player.dtheta) - expected)
+        assert gap <= tolerance * np.linalg.norm(expected) + floor
+
+
+@both_ways
+@every_game
+def test_eq15_eq16_eq17_gradients_equal_the_complex_step(lib64, game, how):
+    board = Board(game, lib64, remember=True)
+    model, x, z = board.model, lib64.array(board.x), lib64.array(board.z)
+    c = board.c
+    board.play(how)
+    x_fake, complex_c = model.generate(z, c), None if c is None else to_complex(c)
+
+    def G_loss(theta):
+        fakes = Network(model.G.layers, theta).forward(model.G_input(to_complex(z), complex_c))
+        D = Network(model.D.layers, to_complex(model.D.theta))
+        return model.G_loss(D.forward(model.D_input(fakes[-1], complex_c))[-1])[0]
+
+    def D_loss(theta):
+        D = Network(model.D.layers, theta)
+        rows = (model.D_input(to_complex(rows), complex_c) for rows in (x, x_fake))
+        return model.D_loss(*(D.forward(r)[-1] for r in rows))[0]
+
+    for name, loss in (("G", G_loss), ("D", D_loss)):
+        player = getattr(model, f"{name}_optimizer")
+        check = check_gradient(name, loss, getattr(model, name).theta, player.dtheta)
+        assert check.passed, check
+
+
+@both_ways
+@every_game
+def test_three_iterations_move_both_players_as_the_reference_does(lib64, game, how):
+    """Loss, backward pass, optimiser, clip and their order, all at once."""
+    board = Board(game, lib64)
+    G_rule, D_rule = board.optimizer(board.model.lr), board.optimizer(board.model.lr)
+    for _ in range(3):
+        G_gradient, D_gradient = board.expected()
+        board.G, board.D = G_rule.step(board.G, G_gradient), D_rule.step(board.D, D_gradient)
+        if game == "wgan":
+            board.D = np.array([min(max(w, -0.01), 0.01) for w in board.D])
+        board.play(how)
+        assert relative(board.model.G.theta, board.G) < 1e-12
+        assert relative(board.model.D.theta, board.D) < 1e-12
+
+
+@every_game
+def test_the_records_state_the_losses_that_were_descended(lib64, game):
+    board = Board(game, lib64, remember=True)
+    record = board.play("update")
+    ref = board.reference
+    fakes = ref.fakes(board.G, board.z, board.labels)
+    s_real, s_fake = (ref.score(board.D, rows, board.labels) for rows in (board.x, fakes))
+    expected = {"loss_D": ref.of_D(s_real, s_fake), "loss_G": ref.of_G(s_fake)}
+    if game == "wgan":
+        expected["w_estimate"] = np.mean(s_real) - np.mean(s_fake)
+    else:
+        expected["D(x)"] = np.mean(1 / (1 + np.exp(-s_real)))
+        expected["D(G(z))"] = np.mean(1 / (1 + np.exp(-s_fake)))
+    assert record.keys() == expected.keys()
+    for name, value in expected.items():
+        assert float(record[name]) == pytest.approx(value, rel=1e-12)
+
+
+@every_game
+def test_a_step_moves_its_own_player_only(lib, game):
+    board = Board(game, lib)
+    model = board.model
+    G, D = to_numpy(model.G.theta).copy(), to_numpy(model.D.theta).copy()
+    _, x_fake = model.G_step(lib.array(board.z), board.c)
+    np.testing.assert_array_equal(to_numpy(model.D.theta), D)
+    assert (to_numpy(model.G.theta) != G).any()
+    G = to_numpy(model.G.theta).copy()
+    model.D_step(lib.array(board.x), x_fake, board.c)
+    np.testing.assert_array_equal(to_numpy(model.G.theta), G)
+    assert (to_numpy(model.D.theta) != D).any()
+
+
+@every_game
+def test_a_small_step_lowers_the_players_own_loss(game, lib64):
+    board = Board(game, lib64)
+    model, z, x = board.model, lib64.array(board.z), lib64.array(board.x)
+    model.G_optimizer.lr = model.D_optimizer.lr = 1e-5
+    before, x_fake = model.G_step(z, board.c)
+    after, _ = model.G_step(z, board.c)
+    assert float(after["loss_G"]) < float(before["loss_G"])
+    before = model.D_step(x, x_fake, board.c)
+    after = model.D_step(x, x_fake, board.c)
+    assert float(after["loss_D"]) < float(before["loss_D"])
+
+
+@every_game
+def test_float32_stays_float32(game, lib):
+    board = Board(game, lib)
+    model, dtype = board.model, lib.dtypes[0]
+    model = type(model)(**{**vars_of(model), "dtype": dtype})
+    for name in ("G", "D"):
+        net = getattr(model, name)
+        setattr(model, name, Network(net.layers, lib.array(net.theta)))
+    x, z = lib.array(board.x, dtype), lib.array(board.z, dtype)
+    c = None if board.labels is None else model.condition(lib.array(board.labels))
+    record = model.update(x, z, c)
+    for value in record.values():
+        assert str(value.dtype).endswith(dtype)
+    for optimizer in (model.G_optimizer, model.D_optimizer):
+        for slot in optimizer.slots:
+            assert to_numpy(getattr(optimizer, slot)).dtype == dtype
+
+
+def vars_of(model):
+    import dataclasses
+
+    return dataclasses.asdict(model)
+
+
+class Rows:
+    """A source of batches that counts what was taken."""
+
+    def __init__(self, board):
+        self.board, self.taken = board, 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.taken += 1
+        labels = self.board.labels
+        return self.board.lib.array(self.board.x), (
+            None if labels is None else self.board.lib.array(labels)
+        )
+
+
+def test_eq26_the_critic_takes_its_steps_and_eq27_stays_within_the_clip(lib):
+    board = Board("wgan", lib)
+    model, rows = board.model, Rows(board)
+    steps, clips = [], []
+    D_step, constrain = model.D_optimizer.step, model.constrain
+
+    def counted(*args):
+        steps.append(1)
+        D_step(*args)
+
+    def clipped():
+        constrain()
+        clips.append(float(np.max(np.abs(to_numpy(model.D.theta)))))
+
+    model.D_optimizer.step, model.constrain = counted, clipped
+    model.G_step(lib.array(board.z))  # the averages exist from the first step on
+    rng, counts = np.random.default_rng(0), {}
+    for t in (0, 24, 25, 26, 499, 500, 501):
+        model.G_optimizer.t, before = t, len(steps)
+        model.iteration(rows, rng)
+        counts[t] = len(steps) - before
+    assert counts == {0: 100, 24: 100, 25: 5, 26: 5, 499: 5, 500: 100, 501: 5}
+    assert rows.taken == sum(counts.values()) == len(clips)
+    assert max(clips) <= np.asarray(0.01, lib.dtypes[-1]) + 1e-9
+    assert min(clips) > 0
+
+
+def test_eq21_eq22_eq23_the_condition_reaches_both_players(lib):
+    board = Board("cgan", lib)
+    model, labels = board.model, [2, 0, 1, 1, 2]
+    c = model.condition(lib.array(np.array(labels)))
+    np.testing.assert_array_equal(to_numpy(c), reference.one_hot(labels, 3))
+    z, x = lib.array(board.z), lib.array(board.x)
+    given_G, given_D = to_numpy(model.G_input(z, c)), to_numpy(model.D_input(x, c))
+    np.testing.assert_array_equal(given_G, np.hstack([board.z, to_numpy(c)]))
+    np.testing.assert_array_equal(given_D, np.hstack([board.x, to_numpy(c)]))
+
+
+@every_game
+def test_the_iteration_of_the_cgan_gives_fakes_the_labels_of_its_rows(game, lib):
+    board = Board(game, lib)
+    seen = []
+    update = board.model.update
+    board.model.update = lambda x, z, c: seen.append(c) or update(x, z, c)
+    board.model.iteration(Rows(board), np.random.default_rng(0))
+    if board.labels is None:
+        assert seen == [None]
+    else:
+        np.testing.assert_array_equal(to_numpy(seen[0]), reference.one_hot(board.labels, 3))

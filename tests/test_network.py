@@ -1,0 +1,163 @@
+"""Chapter 3: a network is its layers in order, and its gradients are proven at any depth."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import hidden, normal, seeds, sizes
+
+from minigan import Dense, LeakyReLU, MiniganError, Network, Sigmoid, mlp, to_numpy
+from minigan.gradcheck import check_network
+from minigan.network import glorot, he
+
+
+@st.composite
+def networks(draw, dtype="float64"):
+    """(network on NumPy, rows x) with up to four hidden layers."""
+    widths = draw(sizes), *draw(hidden), draw(sizes)
+    rng = np.random.default_rng(draw(seeds))
+    init, output = draw(st.sampled_from(["he", "glorot"])), draw(st.sampled_from(["linear", "sigmoid"]))
+    network = mlp(widths, rng, init=init, output=output, dtype=dtype)
+    network.theta += draw(st.sampled_from([1e-3, 0.1])) * rng.standard_normal(network.theta.shape)
+    scale = st.sampled_from([1e-3, 1.0, 3.0])
+    return network, draw(normal(sizes, widths[0], scale=scale)).astype(dtype)
+
+
+@given(networks())
+def test_eq6_forward_is_the_composition_row_by_row(lib, drawn):
+    network, x = drawn
+    dtype = lib.dtypes[-1]
+    moved = Network(network.layers, lib.array(network.theta, dtype))
+    trace = moved.forward(lib.array(x, dtype))
+    assert len(trace) == len(network.layers) + 1
+    at, rows = 0, x.tolist()
+    for layer, output in zip(network.layers, trace[1:]):
+        if isinstance(layer, Dense):
+            W = network.theta[at : at + layer.n * layer.k].reshape(layer.n, layer.k)
+            at += layer.n * layer.k
+            b = network.theta[at : at + layer.k]
+            at += layer.k
+            rows = [
+                [math.fsum([b[j], *map(float.__mul__, row, W[:, j].tolist())]) for j in range(layer.k)]
+                for row in rows
+            ]
+        elif isinstance(layer, LeakyReLU):
+            rows = [[v if v > 0 else 0.2 * v for v in row] for row in rows]
+        else:
+            rows = [[1 / (1 + math.exp(-v)) for v in row] for row in rows]
+        error = np.linalg.norm(to_numpy(output) - rows)
+        assert error <= 1e3 * np.finfo(dtype).eps * (1 + np.linalg.norm(rows))
+    assert at == network.theta.size
+
+
+@given(networks())
+def test_eq7_eq8_eq9_every_pass_is_proven(lib64, drawn):
+    network, x = drawn
+    moved = Network(network.layers, lib64.array(network.theta))
+    for check in check_network(moved, lib64.array(x)):
+        assert check.passed, check
+
+
+@given(networks())
+def test_float32_gradients_agree_with_float64(lib, drawn):
+    network, x = drawn
+    theta, x = network.theta.astype("float32"), x.astype("float32")
+    low = Network(network.layers, lib.array(theta))
+    trace = low.forward(lib.array(x))
+    dy = np.cos(np.arange(to_numpy(trace[-1]).size)).reshape(trace[-1].shape).astype("float32")
+    dtheta = to_numpy(low.gradient(trace, lib.array(dy)))
+    high = Network(network.layers, theta.astype(float))
+    high_trace = high.forward(x.astype(float))
+    expected = high.gradient(high_trace, dy.astype(float))
+    assert dtheta.dtype == np.float32
+    same_side = all(
+        ((to_numpy(a) > 0) == (b > 0)).all() for a, b in zip(trace, high_trace)
+    )
+    if same_side:  # rounding may move a unit across the bend, where the gradient jumps
+        assert np.linalg.norm(dtheta - expected) <= 1e-5 * np.linalg.norm(expected)
+
+
+@given(networks(), seeds)
+def test_two_traces_live_side_by_side(drawn, seed):
+    """The gradient of one pass does not change when another pass has run in between."""
+    network, x = drawn
+    trace = network.forward(x)
+    alone = network.gradient(trace, np.ones_like(trace[-1]))
+    other = network.forward(np.random.default_rng(seed).standard_normal(x.shape))
+    network.gradient(other, np.ones_like(other[-1]))
+    np.testing.assert_array_equal(network.gradient(trace, np.ones_like(trace[-1])), alone)
+
+
+@given(networks())
+def test_gradients_do_not_disturb_their_inputs(drawn):
+    network, x = drawn
+    kept_x, kept_theta = x.copy(), network.theta.copy()
+    trace = network.forward(x)
+    kept_trace, dy = [a.copy() for a in trace], np.ones_like(trace[-1])
+    network.gradient(trace, dy)
+    network.tangents(trace, network.deltas(trace, dy)[0])
+    np.testing.assert_array_equal(x, kept_x)
+    np.testing.assert_array_equal(network.theta, kept_theta)
+    np.testing.assert_array_equal(dy, np.ones_like(trace[-1]))
+    for array, kept in zip(trace, kept_trace):
+        np.testing.assert_array_equal(array, kept)
+
+
+def test_parameters_are_views_of_theta():
+    network = mlp((3, 4, 2), np.random.default_rng(0))
+    network.theta[...] = np.arange(network.theta.size)
+    W, b = network.params[0]
+    np.testing.assert_array_equal(W, np.arange(12).reshape(3, 4))
+    np.testing.assert_array_equal(b, np.arange(12, 16))
+    np.testing.assert_array_equal(network.params[2][1], [24, 25])
+
+
+def test_deltas_stop_where_asked():
+    network = mlp((3, 4, 2), np.random.default_rng(0))
+    trace = network.forward(np.ones((5, 3), "float32"))
+    deltas = network.deltas(trace, np.ones((5, 2), "float32"), stop=1)
+    assert [d is None for d in deltas] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("init", "std", "largest"),
+    [(he, math.sqrt(2 / 400), np.inf), (glorot, math.sqrt(2 / 1000), math.sqrt(6 / 1000))],
+)
+def test_eq10_eq11_initial_weights_have_the_published_spread(init, std, largest):
+    W = init(np.random.default_rng(0), 400, 600)
+    assert W.shape == (400, 600)
+    assert abs(W.std() / std - 1) < 0.01  # 240,000 draws: three standard errors are 0.004
+    assert abs(W.mean()) < 5 * std / math.sqrt(W.size)
+    assert abs(W).max() <= largest
+    if np.isfinite(largest):
+        assert abs(W).max() > 0.999 * largest
+
+
+def test_the_layers_of_an_mlp():
+    network = mlp((3, 4, 5, 2), np.random.default_rng(0), slope=0.1, output="sigmoid")
+    kinds = [Dense, LeakyReLU, Dense, LeakyReLU, Dense, Sigmoid]
+    assert [type(layer) for layer in network.layers] == kinds
+    assert network.layers[1].slope == 0.1
+    assert network.theta.dtype == np.float32
+    for l in (0, 2, 4):
+        np.testing.assert_array_equal(network.params[l][1], 0)
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (3,), (5, 3, 1)])
+def test_rows_of_another_width_are_refused(shape):
+    network = mlp((3, 2), np.random.default_rng(0))
+    with pytest.raises(MiniganError, match=r"x: expected shape \(m, 3\), got"):
+        network.forward(np.ones(shape, "float32"))
+
+
+def test_theta_of_another_length_is_refused():
+    with pytest.raises(MiniganError, match=r"theta: the layers need shape \(8,\), got \(7,\)"):
+        Network([Dense(3, 2)], np.zeros(7))
+
+
+@pytest.mark.parametrize("option", [{"init": "xavier"}, {"output": "tanh"}])
+def test_unknown_names_say_which_exist(option):
+    with pytest.raises(MiniganError, match="expected one of (he, glorot|linear, sigmoid), got"):
+        mlp((3, 2), np.random.default_rng(0), **option)
