@@ -20,5 +20,3 @@ from .optim import SGD, Adam, RMSProp
 from .train import TrainState, train
 from .version import __version__
 from .wgan import WGAN
-
-

@@ -87,9 +87,7 @@ def _read(path):
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint") from None
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as e:
-        raise CheckpointError(
-            f"{path}: truncated, or not a minigan checkpoint ({e})"
-        ) from e
+        raise CheckpointError(f"{path}: truncated, or not a minigan checkpoint ({e})") from e
 
 
 def _restore(model, arrays):

@@ -114,8 +114,7 @@ def check_gradient(name, f, x, dx, method="complex step", seed=0):
         claim = directions @ np.ravel(to_numpy(dx))
     measure, real = METHODS[method], to_numpy(x).dtype
     slopes = [
-        float(measure(f, x, asarray_like(u.reshape(shape).astype(real), x)))
-        for u in directions
+        float(measure(f, x, asarray_like(u.reshape(shape).astype(real), x))) for u in directions
     ]
     return compare(name, method, claim, np.reshape(slopes, claim.shape))
 
@@ -189,7 +188,9 @@ def check_network(network, x, method="complex step", seed=0):
 
     deltas, tangents = network.deltas(trace, v), network.tangents(trace, u)
     return [
-        check_gradient("network dtheta", of_theta, network.theta, network.gradient(trace, v), method),
+        check_gradient(
+            "network dtheta", of_theta, network.theta, network.gradient(trace, v), method
+        ),
         check_gradient("network dx", lambda x: xp.sum(v * of_x(x)), x, deltas[0], method),
         compare("network tangents", method, tangents[-1], METHODS[method](of_x, x, u)),
         *[

@@ -53,7 +53,9 @@ class Run:
     @staticmethod
     def _clear(folder, overwrite):
         if not (folder / "config.json").is_file():
-            raise RunError(f"{folder} is not empty and not a run of minigan; choose another --out")
+            raise RunError(
+                f"{folder} is not empty and not a run of minigan; choose another --out"
+            )
         if not overwrite:
             raise RunError(
                 f"{folder} holds a run already; --resume continues it, --overwrite replaces it, "

@@ -51,23 +51,26 @@ def pytest_addoption(parser):
 
 
 def pytest_generate_tests(metafunc):
-    if "lib" in metafunc.fixturenames:
-        only = metafunc.config.getoption("backend")
-        names = [only] if only else list(MAKERS)
-        metafunc.parametrize("lib", names, indirect=True, scope="session")
+    """`lib` is every library; `lib64` those with float64, where derivatives are proven."""
+    only = metafunc.config.getoption("backend")
+    for name, known in (("lib", list(MAKERS)), ("lib64", ["numpy", "strict", "cupy"])):
+        if name in metafunc.fixturenames:
+            names = [only] if only else known
+            metafunc.parametrize(name, names, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
 def lib(request):
-    try:
-        return MAKERS[request.param]()
-    except BackendError as error:
-        pytest.skip(str(error))
+    return library(request.param)
 
 
 @pytest.fixture(scope="session")
-def lib64(lib):
-    """The libraries that have float64, where derivatives are proven."""
-    if "float64" not in lib.dtypes:
-        pytest.skip(f"{lib} has no float64; its float32 is held to float64 in other tests")
-    return lib
+def lib64(request):
+    return library(request.param)
+
+
+def library(name):
+    try:
+        return MAKERS[name]()
+    except BackendError as error:
+        pytest.skip(str(error))

@@ -42,7 +42,9 @@ class Remember:
 class Board:
     """A small game in float64 on one library, a batch to play with, and its reference."""
 
-    def __init__(self, game, lib, seed=0, G_hidden=(7, 6), D_hidden=(6, 5), m=5, remember=False):
+    def __init__(
+        self, game, lib, seed=0, G_hidden=(7, 6), D_hidden=(6, 5), m=5, remember=False
+    ):
         cls, options, D_loss, G_loss, self.optimizer = GAMES[game]
         dtype = lib.dtypes[-1]
         make = {"n_data": 4, "n_noise": 3, "dtype": dtype, "seed": seed % 1000}
@@ -65,7 +67,9 @@ class Board:
 
     @property
     def c(self):
-        return None if self.labels is None else self.model.condition(self.lib.array(self.labels))
+        return (
+            None if self.labels is None else self.model.condition(self.lib.array(self.labels))
+        )
 
     def play(self, how):
         """One G step and one D step on the same fakes, plainly or from the shared pass."""

@@ -18,9 +18,14 @@ def networks(draw, dtype="float64"):
     """(network on NumPy, rows x) with up to four hidden layers."""
     widths = draw(sizes), *draw(hidden), draw(sizes)
     rng = np.random.default_rng(draw(seeds))
-    init, output = draw(st.sampled_from(["he", "glorot"])), draw(st.sampled_from(["linear", "sigmoid"]))
+    init, output = (
+        draw(st.sampled_from(["he", "glorot"])),
+        draw(st.sampled_from(["linear", "sigmoid"])),
+    )
     network = mlp(widths, rng, init=init, output=output, dtype=dtype)
-    network.theta += draw(st.sampled_from([1e-3, 0.1])) * rng.standard_normal(network.theta.shape)
+    network.theta += draw(st.sampled_from([1e-3, 0.1])) * rng.standard_normal(
+        network.theta.shape
+    )
     scale = st.sampled_from([1e-3, 1.0, 3.0])
     return network, draw(normal(sizes, widths[0], scale=scale)).astype(dtype)
 
@@ -40,7 +45,10 @@ def test_eq6_forward_is_the_composition_row_by_row(lib, drawn):
             b = network.theta[at : at + layer.k]
             at += layer.k
             rows = [
-                [math.fsum([b[j], *map(float.__mul__, row, W[:, j].tolist())]) for j in range(layer.k)]
+                [
+                    math.fsum([b[j], *map(float.__mul__, row, W[:, j].tolist())])
+                    for j in range(layer.k)
+                ]
                 for row in rows
             ]
         elif isinstance(layer, LeakyReLU):
@@ -72,9 +80,7 @@ def test_float32_gradients_agree_with_float64(lib, drawn):
     high_trace = high.forward(x.astype(float))
     expected = high.gradient(high_trace, dy.astype(float))
     assert dtheta.dtype == np.float32
-    same_side = all(
-        ((to_numpy(a) > 0) == (b > 0)).all() for a, b in zip(trace, high_trace)
-    )
+    same_side = all(((to_numpy(a) > 0) == (b > 0)).all() for a, b in zip(trace, high_trace))
     if same_side:  # rounding may move a unit across the bend, where the gradient jumps
         assert np.linalg.norm(dtheta - expected) <= 1e-5 * np.linalg.norm(expected)
 
