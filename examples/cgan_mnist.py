@@ -1,0 +1,24 @@
+"""A conditional GAN draws the digit it is asked for. Saves cgan_mnist.png, one row a class.
+
+python examples/cgan_mnist.py [STEPS]
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+import minigan
+from minigan.plots import samples_png
+
+steps = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+data = minigan.load("mnist5k")
+model = minigan.CGAN(n_data=784, n_noise=100, n_classes=10)
+
+for _ in tqdm(minigan.train(model, data, steps, batch_size=64), total=steps):
+    pass
+
+labels = np.repeat(np.arange(10), 10)  # ten zeros, ten ones, ...
+x = model.sample(labels=labels, seed=1)
+Path("cgan_mnist.png").write_bytes(samples_png(x, data.image_shape))

@@ -1,0 +1,25 @@
+"""Eight Gaussians on a circle: watch a GAN find all the modes in seconds. Saves ring.gif.
+
+python examples/ring.py [STEPS]
+"""
+
+import io
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+import minigan
+from minigan.plots import film_gif, samples_png
+
+steps = int(sys.argv[1]) if len(sys.argv) > 1 else 3_000
+data = minigan.data.ring(std=0.05)
+model = minigan.GAN(n_data=2, output="linear", n_noise=16, real_label=1.0)
+
+frames = []
+for record in tqdm(minigan.train(model, data, steps, batch_size=128), total=steps):
+    if record["step"] % max(1, steps // 40) == 0:
+        picture = samples_png(model.sample(1000), image_shape=None, behind=data.x)
+        frames.append(io.BytesIO(picture))
+
+Path("ring.gif").write_bytes(film_gif(frames))

@@ -1,0 +1,25 @@
+"""A Wasserstein GAN, whose loss means something: it falls as the samples get better.
+
+Saves wgan_mnist.png, and wgan_mnist_estimate.png with the estimate through training.
+
+    python examples/wgan_mnist.py [STEPS]
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+import minigan
+from minigan.plots import losses_png, samples_png
+
+steps = int(sys.argv[1]) if len(sys.argv) > 1 else 8_000
+data = minigan.load("mnist5k")
+model = minigan.WGAN(n_data=784, n_noise=100, clip=0.01, n_critic=5)
+
+records = list(tqdm(minigan.train(model, data, steps, batch_size=64), total=steps))
+
+columns = {name: np.array([record[name] for record in records]) for name in records[0]}
+Path("wgan_mnist_estimate.png").write_bytes(losses_png(columns))
+Path("wgan_mnist.png").write_bytes(samples_png(model.sample(100, seed=1), data.image_shape))
