@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 import minigan
+import minigan.data
 from minigan.plots import film_gif, samples_png
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 3_000

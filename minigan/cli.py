@@ -276,7 +276,7 @@ def sample_command(args):
 
 def download_command(args):
     r"""`minigan download`: the full MNIST, verified."""
-    from .data import download_mnist
+    from .download import download_mnist
 
     print(f"MNIST is in {download_mnist(args.to, args.url)}")
     return 0

@@ -10,11 +10,11 @@ import time
 
 import numpy as np
 import pytest
-from minigan.data import ring, ring_modes
 
 import minigan
 from minigan import CGAN, GAN, WGAN, CheckpointError, DataError, DivergedError, RunError
 from minigan.checkpoint import load_checkpoint, save_checkpoint
+from minigan.data import ring, ring_modes
 from minigan.train import TrainState, train
 
 SMALL = {"n_noise": 4, "G_hidden": (8,), "D_hidden": (8,)}
