@@ -1,95 +1,57 @@
 r"""Chapter 11. Data: digits, points in the plane, and batches.
 
-A `Dataset` is one float32 array, one row a sample, with labels where there are any. The
-pixels of images lie in [0, 1]. `load` finds it by name:
+    data = load("mnist5k")                  # a Dataset: x (5000, 784), labels (5000,)
+    for x, labels in Batches(data, 64):     # for ever; every row once per epoch
+        ...
 
-| name | rows |
-|---|---|
-| mnist5k | 5,000 digits shipped with minigan, the first 500 of each class of MNIST |
-| mnist | the 60,000 training digits, from `minigan download mnist` or a folder |
-| ring | 8 Gaussians on a circle |
-| grid | 25 Gaussians on a square lattice |
-| any folder | images in IDX format, as Fashion-MNIST and EMNIST come |
+| name | rows | what |
+|---|---|---|
+| mnist5k | 5,000 | the first 500 of each class of MNIST's training set, shipped with minigan |
+| mnist | 60,000 | all of it, once `minigan download mnist` has run |
+| ring, grid | 100,000 | 8 Gaussians on a circle, 25 on a grid: to see which modes are lost |
+| any folder | | IDX files under MNIST's names, as Fashion-MNIST and EMNIST come |
+
+Pixels lie in [0, 1], with 0 the background.
 """
 
-import hashlib
-import os
-from dataclasses import dataclass
+import operator
+import re
+from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
-from .backend import array_namespace
+from .backend import array_namespace, asarray_like
+from .download import MNIST_SHA256, file_name, mnist_folder, read_idx
 from .errors import DataError
-from .idx import read_idx
-
-NAMES = ("mnist5k", "mnist", "ring", "grid")
-
-# SHA-256 of the uncompressed content, so that plain and gzip files are verified alike.
-MNIST_SHA256 = {
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-}
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    r"""Rows to imitate.
+    r"""Rows to imitate, checked once so that nothing later has to.
 
-    x : float32 (n, d)
-    labels : whole numbers from 0 (n,), or None
-    image_shape : (height, width) of a row seen as a picture in [0, 1], or None for points
+    x : (n, d), any real numbers; kept as float32
+    labels : whole numbers from 0 (n,), kept as int64, or None
+    image_shape : (height, width) of a row seen as a picture, whose pixels must then be in
+        [0, 1]; None for points, which may lie anywhere
     name : what messages call it
 
-    Raises DataError if x is not two-dimensional, is empty, not finite, or, for images,
-    outside [0, 1]; or if labels or image_shape do not fit x.
+    Raises DataError.
     """
 
-    x: np.ndarray
-    labels: np.ndarray = None
-    image_shape: tuple = None
+    x: np.ndarray = field(repr=False)
+    labels: np.ndarray | None = field(default=None, repr=False)
+    image_shape: tuple[int, int] | None = None
     name: str = "data"
 
     def __post_init__(self):
-        x = np.asarray(self.x, dtype=np.float32)
-        if x.ndim != 2:
-            raise DataError(f"{self.name}: expected rows and columns, got shape {x.shape}")
-        if x.size == 0:
-            raise DataError(f"{self.name}: expected at least one row, got shape {x.shape}")
-        if not np.isfinite(x).all():
-            row = np.argwhere(~np.isfinite(x))[0][0]
-            raise DataError(f"{self.name}: row {row} holds a number that is not finite")
+        x = _as_rows(self.x)
         object.__setattr__(self, "x", x)
-        self._check_images()
-        self._check_labels()
-
-    def _check_images(self):
-        if self.image_shape is None:
-            return
-        h, w = self.image_shape
-        if h * w != self.x.shape[1]:
-            raise DataError(
-                f"{self.name}: {h} x {w} images need {h * w} columns, got {self.x.shape[1]}"
-            )
-        low, high = self.x.min(), self.x.max()
-        if low < 0 or high > 1:
-            raise DataError(f"{self.name}: pixels must be in [0, 1], got {low:g} to {high:g}")
-
-    def _check_labels(self):
-        if self.labels is None:
-            return
-        labels = np.asarray(self.labels)
-        if labels.shape != (len(self.x),):
-            raise DataError(
-                f"labels: expected {len(self.x)}, one a row, got shape {labels.shape}"
-            )
-        if labels.dtype.kind not in "iu":
-            raise DataError(f"labels: expected whole numbers, got {labels.dtype}")
-        if labels.min() < 0:
-            raise DataError(f"labels: expected 0 or more, got {labels.min()}")
-        object.__setattr__(self, "labels", labels.astype(np.int64))
+        if self.image_shape is not None:
+            object.__setattr__(self, "image_shape", _as_image_shape(self.image_shape, x))
+        if self.labels is not None:
+            object.__setattr__(self, "labels", _as_labels(self.labels, len(x)))
 
     @property
     def n_classes(self):
@@ -98,162 +60,205 @@ class Dataset:
 
 
 def as_dataset(data):
-    r"""A `Dataset` as it is, or one made of an array (n, d)."""
+    r"""A `Dataset` as it is, or one of points made of an array (n, d).
+
+    For images or labels of your own: `Dataset(x, labels, image_shape=(28, 28))`.
+    """
     return data if isinstance(data, Dataset) else Dataset(data)
+
+
+def _as_array(name, given):
+    try:
+        return np.asarray(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"{name}: expected a NumPy array: {error}") from None
+
+
+def _as_rows(given):
+    x = _as_array("x", given)
+    if x.dtype.kind not in "biuf":
+        raise DataError(f"x: expected real numbers, got dtype {x.dtype}")
+    if x.ndim != 2 or x.size == 0:
+        raise DataError(f"x: expected rows and columns (n, d), got shape {x.shape}")
+    with np.errstate(over="ignore"):
+        x = np.ascontiguousarray(x, np.float32)
+    finite = np.isfinite(x)
+    if not finite.all():
+        i, j = np.argwhere(~finite)[0]
+        raise DataError(f"x: expected finite float32 numbers, got {x[i, j]} at [{i}, {j}]")
+    return x
+
+
+def _as_image_shape(given, x):
+    try:
+        h, w = map(operator.index, given)
+    except (TypeError, ValueError):
+        raise DataError(f"image_shape: expected (height, width), got {given!r}") from None
+    if h < 1 or h * w != x.shape[1]:
+        raise DataError(f"image_shape: {h} x {w} is not the {x.shape[1]} columns of x")
+    low, high = x.min(), x.max()
+    if low < 0 or high > 1:
+        raise DataError(f"x: expected pixels in [0, 1], got values from {low:g} to {high:g}")
+    return h, w
+
+
+def _as_labels(given, n):
+    labels = _as_array("labels", given)
+    if labels.shape != (n,):
+        raise DataError(f"labels: expected one for each of {n} rows, got shape {labels.shape}")
+    if labels.dtype.kind not in "iu":
+        raise DataError(f"labels: expected whole numbers, got dtype {labels.dtype}")
+    if labels.min() < 0:
+        raise DataError(f"labels: expected 0 or more, got {labels.min()}")
+    return labels.astype(np.int64, copy=False)
 
 
 def load(name, data_dir=None):
     r"""The `Dataset` called `name`, one of the table above, or in the folder `name`.
 
-    data_dir : where the full MNIST lies; None is the folder it is downloaded to.
-    Raises DataError for an unknown name, a missing file or a damaged one.
+    data_dir : where the full MNIST lies; None is the folder it is downloaded to
+
+    Raises DataError. A folder that is itself called mnist can be given as ./mnist.
     """
     if name == "mnist":
         return mnist(data_dir)
-    if name in NAMES:
-        return {"mnist5k": mnist5k, "ring": ring, "grid": grid}[name]()
+    if name in BUILT_IN:
+        return BUILT_IN[name]()
     if not Path(name).is_dir():
-        raise DataError(f"data: expected one of {', '.join(NAMES)} or a folder, got {name!r}")
+        known = ", ".join(("mnist", *BUILT_IN))
+        raise DataError(f"data: expected {known} or a folder of IDX files, got {str(name)!r}")
     return idx_folder(name)
 
 
 def mnist5k():
     r"""The digits shipped with minigan; see digits/PROVENANCE.txt."""
-    with np.load(Path(__file__).parent / "digits" / "mnist5k.npz", allow_pickle=False) as file:
-        return _images(file["x"].reshape(-1, 28, 28), file["labels"], "mnist5k")
-
-
-def mnist_folder():
-    r"""Where MNIST is downloaded to and looked for: MINIGAN_DATA, or a folder of the user's."""
-    home = os.environ.get("MINIGAN_DATA") or Path.home() / ".cache" / "minigan"
-    return Path(home) / "mnist"
+    digits = files(__package__) / "digits" / "mnist5k.npz"
+    with digits.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return Dataset(_pixels(arrays["x"]), arrays["labels"], (28, 28), "mnist5k")
 
 
 def mnist(data_dir=None, split="train"):
-    r"""The full MNIST: 60,000 digits (split "train") or 10,000 others ("t10k"), verified."""
-    folder = Path(data_dir or mnist_folder())
-    arrays = []
-    for kind in ("images-idx3", "labels-idx1"):
-        name = f"{split}-{kind}-ubyte"
-        path = find(folder, [name])
-        if path is None:
-            raise DataError(f"{folder}: no {name}; `minigan download mnist` fetches it")
-        arrays.append(read_idx(path, verify=verifier(name)))
-    return _images(*arrays, "mnist")
+    r"""The 60,000 digits of the split "train" or the 10,000 of "test", verified."""
+    return idx_folder(data_dir or mnist_folder(), split, MNIST_SHA256.get(split))
 
 
-def verifier(name):
-    r"""A function that raises DataError unless it is given the content of MNIST's file."""
+def idx_folder(folder, split="train", sha256=None):
+    r"""The images in a folder of IDX files, and their labels if they are there.
 
-    def verify(path, content):
-        found = hashlib.sha256(content).hexdigest()
-        if found != MNIST_SHA256[name]:
-            raise DataError(
-                f"{path}: not MNIST's {name}: SHA-256 {found[:12]}…, "
-                f"expected {MNIST_SHA256[name][:12]}…"
-            )
+    sha256 : of the genuine "images" and "labels"; with it, both must be there and right
+    """
+    images, labels = (_find(folder, split, kind) for kind in ("images", "labels"))
+    if images is None or (sha256 and labels is None):
+        hint = "; `minigan download mnist` fetches it" if sha256 else ""
+        missing = file_name(split, "labels" if images else "images")
+        raise DataError(f"data: {folder} holds no {missing}[.gz]{hint}")
+    known = sha256 or {}
+    images = _read_images(images, known.get("images"))
+    labels = labels and read_idx(labels, known.get("labels"))
+    name = "mnist" if sha256 else Path(folder).resolve().name
+    return Dataset(_pixels(images), labels, images.shape[1:], name)
 
-    return verify
 
-
-def idx_folder(folder):
-    r"""The training images in a folder of IDX files, and their labels if they are there."""
+def _find(folder, split, kind):
+    r"""The split's file of that kind under any of the names in use, or None."""
+    name = file_name(split, kind).replace("t10k", "(t10k|test)").replace("-idx", "[-.]idx")
+    named = re.compile(rf"(emnist-\w+-)?{name}(\.gz)?").fullmatch
     folder = Path(folder)
-    images = find(folder, ["train-images-idx3-ubyte", "*-train-images-idx3-ubyte"])
-    if images is None:
-        raise DataError(f"{folder}: no file like train-images-idx3-ubyte or …ubyte.gz in it")
-    name = images.name.replace("images", "labels").replace("idx3", "idx1")
-    labels = images.with_name(name)
-    return _images(read_idx(images), read_idx(labels) if labels.exists() else None, folder.name)
+    inside = folder.iterdir() if folder.is_dir() else ()
+    found = sorted(path.name for path in inside if named(path.name))
+    if len({one.removesuffix(".gz") for one in found}) > 1:
+        raise DataError(f"data: {folder} holds more than one set: {', '.join(found)}")
+    return folder / found[0] if found else None
 
 
-def find(folder, patterns):
-    r"""The first file, plain or gzip, with a dash or a dot before idx; None if there is none."""
-    for pattern in patterns:
-        for variant in (pattern, pattern.replace("-idx", ".idx")):
-            for path in sorted([*folder.glob(variant), *folder.glob(variant + ".gz")]):
-                return path
-    return None
-
-
-def _images(images, labels, name):
+def _read_images(path, sha256):
+    images = read_idx(path, sha256)
     if images.ndim != 3:
-        raise DataError(f"{name}: expected images (n, height, width), got {images.shape}")
-    x = images.reshape(len(images), -1).astype(np.float32)
-    x /= 255
-    labels = None if labels is None else labels.astype(np.int64)
-    return Dataset(x, labels, images.shape[1:], name)
+        raise DataError(f"{path}: expected images (n, height, width), got {images.shape}")
+    # EMNIST's are stored column by column
+    return images.swapaxes(1, 2) if path.name.startswith("emnist") else images
+
+
+def _pixels(images):
+    return np.divide(images.reshape(len(images), -1), 255, dtype=np.float32)
 
 
 def ring_modes(modes=8, radius=1.0):
-    r"""The centres on the circle (modes, 2)."""
+    r"""The centres on the circle, $r(\cos(2\pi i/k), \sin(2\pi i/k))$, as (modes, 2)."""
     angle = 2 * np.pi * np.arange(modes) / modes
     return radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
 def grid_modes():
-    r"""The centres at −4, −2, 0, 2, 4 in both directions (25, 2)."""
+    r"""The centres $(i, j)$ with i and j of −4, −2, 0, 2, 4, as (25, 2)."""
     ticks = np.arange(-4.0, 5.0, 2.0)
-    return np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    return np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
-def ring(n=10000, std=0.01, modes=8, radius=1.0, seed=0):
-    r"""n points around `ring_modes` (Lin et al. 2018, PacGAN, section 4.1)."""
+def ring(n=100_000, radius=1.0, std=0.01, modes=8, seed=0):
+    r"""n points of Gaussians around `ring_modes`, equally likely; a label is its Gaussian.
+
+    Source: the protocol of Lin et al. (2018), PacGAN.
+    """
     return _mixture(ring_modes(modes, radius), n, std, seed, "ring")
 
 
-def grid(n=10000, std=0.05, seed=0):
-    r"""n points around `grid_modes` (Lin et al. 2018, PacGAN, section 4.1)."""
+def grid(n=100_000, std=0.05, seed=0):
+    r"""The same around `grid_modes`."""
     return _mixture(grid_modes(), n, std, seed, "grid")
 
 
 def _mixture(centres, n, std, seed, name):
+    if n < 1 or len(centres) < 1:
+        raise DataError(f"{name}: expected n and modes from 1, got {n} and {len(centres)}")
     rng = np.random.default_rng(seed)
     labels = rng.integers(len(centres), size=n)
     return Dataset(centres[labels] + std * rng.standard_normal((n, 2)), labels, None, name)
 
 
+BUILT_IN = {"mnist5k": mnist5k, "ring": ring, "grid": grid}
+
+
 class Batches:
     r"""An endless iterator of (x, labels), every row once per epoch in a new random order.
 
-    Epoch e goes through the rows in the order `default_rng([seed, e]).permutation(n)`, and
-    a batch that crosses the end of an epoch takes the tail of one order and the head of
-    the next: no row is ever left out, and `rows`, the number of rows given so far, is all
-    that must be kept to go on later.
-
-    data : a `Dataset`
+    data : a `Dataset` or an array (n, d); without labels, None comes in their place
     batch_size : rows a batch, from 1 to n
-    to : called once each on data.x and data.labels to move them to where training happens
+    seed : of the orders; epoch e's is `np.random.default_rng([seed, e]).permutation(n)`
+    rows : rows given so far; a batch depends on (seed, rows) alone, so this integer is
+        all that must be kept to go on later
+    to : called once on x and once on labels, to cast them or move them to a GPU
+
+    A batch that crosses the end of an epoch takes the tail of one order and the head of
+    the next: no row is ever left out. Raises DataError.
     """
 
-    def __init__(self, data, batch_size, seed=0, rows=0, to=lambda array: array):
-        self.n = len(data.x)
+    def __init__(self, data, batch_size, seed=0, rows=0, to=None):
+        data, to = as_dataset(data), to or (lambda array: array)
+        self.n, self.batch_size, self.seed, self.rows = len(data.x), batch_size, seed, rows
         if not 1 <= batch_size <= self.n:
-            raise DataError(f"batch_size: expected 1 to {self.n}, the rows, got {batch_size}")
-        self.batch_size, self.seed, self.rows, self.to = batch_size, seed, rows, to
+            raise DataError(f"batch_size: expected 1 to {self.n} rows, got {batch_size}")
+        if seed < 0 or rows < 0:
+            raise DataError(f"seed and rows: expected 0 or more, got {seed} and {rows}")
         self.x = to(data.x)
         self.labels = None if data.labels is None else to(data.labels)
-        self.orders = {}
+        self._xp, self._epoch = array_namespace(self.x), None
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        start, stop = self.rows, self.rows + self.batch_size
-        first, last = start // self.n, (stop - 1) // self.n
-        index = self._order(first)[start - first * self.n : stop - first * self.n]
-        if last > first:
-            head = self._order(last)[: stop - last * self.n]
-            index = array_namespace(index).concat([index, head])
-        self.rows = stop
-        take = array_namespace(self.x).take
-        labels = None if self.labels is None else take(self.labels, index, axis=0)
-        return take(self.x, index, axis=0), labels
+        epoch, start = divmod(self.rows, self.n)
+        index = self._order(epoch)[start : start + self.batch_size]
+        missing = start + self.batch_size - self.n
+        if missing > 0:
+            index = self._xp.concat([index, self._order(epoch + 1)[:missing]])
+        self.rows += self.batch_size
+        labels = None if self.labels is None else self._xp.take(self.labels, index, axis=0)
+        return self._xp.take(self.x, index, axis=0), labels
 
     def _order(self, epoch):
-        if epoch not in self.orders:
+        if epoch != self._epoch:
             order = np.random.default_rng([self.seed, epoch]).permutation(self.n)
-            self.orders = {epoch: self.to(order)} | {
-                e: kept for e, kept in self.orders.items() if e == epoch - 1
-            }
-        return self.orders[epoch]
+            self._epoch, self._permutation = epoch, asarray_like(order, self.x)
+        return self._permutation

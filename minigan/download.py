@@ -20,17 +20,29 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 MNIST_SHA256 = {  # of the uncompressed content, which a mirror may have compressed anew
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    "train": {
+        "images": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "labels": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    },
+    "test": {
+        "images": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "labels": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    },
 }
 LARGEST_DOWNLOAD = 2**24  # bytes; the largest of the four has 9.9 million
 
 
-def mnist_dir():
+def mnist_folder():
     r"""Where the full MNIST is kept: MINIGAN_DATA, or ~/.cache/minigan/mnist."""
     return Path(os.environ.get("MINIGAN_DATA") or "~/.cache/minigan/mnist").expanduser()
+
+
+def file_name(split, kind):
+    r"""MNIST's name for the "images" or "labels" of the split "train" or "test"."""
+    if split not in MNIST_SHA256:
+        raise DataError(f"split: expected {' or '.join(MNIST_SHA256)}, got {split!r}")
+    rank = {"images": 3, "labels": 1}[kind]
+    return f"{'train' if split == 'train' else 't10k'}-{kind}-idx{rank}-ubyte"
 
 
 def read_idx(path, sha256=None):
@@ -80,7 +92,7 @@ def _read_idx(file, largest, sha256):
 def download_mnist(to=None, url=None, timeout=30, progress=True):
     r"""Fetch the four files of MNIST that are not there yet; returns their folder.
 
-    to : the folder, made if need be; default `mnist_dir()`
+    to : the folder, made if need be; default `mnist_folder()`
     url : a mirror's address, in place of `MIRRORS`, which are tried in turn
     timeout : seconds without a byte after which a mirror is given up
     progress : whether to draw a bar per file
@@ -88,16 +100,17 @@ def download_mnist(to=None, url=None, timeout=30, progress=True):
     A file takes its name only when it is complete and its SHA-256 is right. Raises
     DataError with what happened at each mirror.
     """
-    folder = Path(to) if to else mnist_dir()
+    folder = Path(to) if to else mnist_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"to: cannot make the folder {folder}: {error.strerror}") from None
     mirrors = (url,) if url else MIRRORS
-    for name, sha256 in MNIST_SHA256.items():
-        path = folder / f"{name}.gz"
-        if not _is_right(path, sha256):
-            _fetch(path, sha256, mirrors, timeout, progress)
+    for split, known in MNIST_SHA256.items():
+        for kind, sha256 in known.items():
+            path = folder / f"{file_name(split, kind)}.gz"
+            if not _is_right(path, sha256):
+                _fetch(path, sha256, mirrors, timeout, progress)
     return folder
 
 
@@ -135,8 +148,8 @@ def _save(url, part, timeout, progress):
 
     with urlopen(url, timeout=timeout) as reply, part.open("wb") as file:
         promised = int(reply.headers.get("Content-Length") or 0)
-        bar = tqdm(desc=part.stem, total=promised, unit="B", unit_scale=True, disable=not progress)
-        with bar:
+        about = {"total": promised, "unit": "B", "unit_scale": True, "disable": not progress}
+        with tqdm(desc=url.rpartition("/")[2], **about) as bar:
             while chunk := reply.read(2**16):
                 file.write(chunk)
                 bar.update(len(chunk))
