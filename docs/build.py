@@ -1,0 +1,277 @@
+"""Builds the book from the source itself:  python docs/build.py [folder]
+
+Left the docstrings, right the lines they explain; the result, in docs/_build unless told
+otherwise, needs no network and no script. KaTeX typesets every formula here and now, in one
+node process; what it does not know ends the build with the page and the formula.
+"""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import book
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from mdit_py_plugins.deflist import deflist_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+
+DOCS = Path(__file__).resolve().parent
+NPM = DOCS / "node_modules"
+FONTS = (
+    "source-serif-4/files/source-serif-4-latin-wght-normal",
+    "source-serif-4/files/source-serif-4-latin-wght-italic",
+    "source-serif-4/files/source-serif-4-greek-wght-normal",
+    "source-code-pro/files/source-code-pro-latin-wght-normal",
+    "source-code-pro/files/source-code-pro-greek-wght-normal",
+)
+PARTS = {"chapter": "The chapters", "theory": "The theory", "module": "Around the book"}
+
+
+def main(out=DOCS / "_build"):
+    """Write the whole site to the folder `out`, replacing what is there."""
+    if not NPM.exists():
+        subprocess.run(["npm", "ci", "--no-fund", "--no-audit"], cwd=DOCS, check=True)
+    site = Site(book.read())
+    pages = typeset([(page.slug, site.page(page)) for page in site.pages], site.formulas)
+    out = Path(out)
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "fonts").mkdir(parents=True)
+    for slug, text in pages:
+        (out / f"{slug}.html").write_text(text, "utf-8")
+    index = json.dumps(site.index, ensure_ascii=False)
+    (out / "index.js").write_text(f"const INDEX = {index};\n", "utf-8")
+    for name in ("style.css", "search.js"):
+        shutil.copy(DOCS / name, out)
+    for font in FONTS:
+        shutil.copy(NPM / "@fontsource-variable" / f"{font}.woff2", out / "fonts")
+    katex = NPM / "katex" / "dist"
+    css = (katex / "katex.min.css").read_text("utf-8")
+    css = re.sub(r',url\([^)]*\.(woff|ttf)\) format\("\w+"\)', "", css)
+    (out / "katex.css").write_text(css, "utf-8")
+    for font in (katex / "fonts").glob("*.woff2"):
+        shutil.copy(font, out / "fonts")
+    size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
+    print(f"{len(pages)} pages, {len(site.formulas)} formulas, {size / 1e6:.1f} MB in {out}")
+
+
+def typeset(pages, formulas):
+    """The pages with formula i in place of its mark; exits, naming the first that fails."""
+    asked = json.dumps([{"tex": tex, "display": display} for _, tex, display in formulas])
+    node = ["node", DOCS / "render.mjs"]
+    run = subprocess.run(node, input=asked, capture_output=True, text=True, encoding="utf-8")
+    if run.returncode:
+        sys.exit(f"node: {run.stderr}")
+    answers = json.loads(run.stdout)
+    for (slug, tex, _), answer in zip(formulas, answers):
+        if "error" in answer:
+            sys.exit(f"page {slug}: {answer['error']}\n  in the formula ${tex}$")
+    return [
+        (slug, re.sub("\x02(\\d+)\x03", lambda mark: answers[int(mark[1])]["html"], text))
+        for slug, text in pages
+    ]
+
+
+class Site:
+    """Every page's HTML, with links between them and marks where formulas will stand."""
+
+    def __init__(self, pages):
+        self.pages = pages
+        self.defined = book.definitions(pages)
+        self.formulas = []  # (slug, tex, display)
+        self.dangling = []  # (slug, number): mentions of equations that nobody defines
+        self.symbols = {page.slug: (page.slug, "") for page in pages if page.blocks}
+        for page in pages:
+            for block in page.blocks:
+                self.symbols |= {name: (page.slug, "#" + name) for name in block.names}
+        # For the search: what it is called, what kind it is, where it stands.
+        self.index = [[page.title, page.kicker, page.slug + ".html"] for page in pages]
+        self.index += [
+            [name, "symbol", f"{slug}.html{at}"]
+            for name, (slug, at) in self.symbols.items()
+            if at and "._" not in name
+        ]
+        self.index += [
+            [f"({number})", "equation", f"{slug}.html#eq-{number}"]
+            for number, slug in self.defined.items()
+        ]
+        self.md = MarkdownIt("commonmark", {"html": False, "typographer": True})
+        self.md.enable(["table", "smartquotes"]).use(deflist_plugin)
+        self.md.use(dollarmath_plugin, allow_labels=False, double_inline=True)
+        rules = self.md.renderer.rules
+        rules["math_inline"] = self.math
+        rules["math_inline_double"] = rules["math_block"] = self.math
+        rules["fence"] = rules["code_block"] = self.fence
+        rules["table_open"] = lambda *_: '<div class="scroll"><table>\n'
+        rules["table_close"] = lambda *_: "</table></div>\n"
+
+    # ---- a page ----
+
+    def page(self, page):
+        """The whole HTML document of one page."""
+        self.slug, self.headings, self.seen, before = page.slug, [], set(), len(self.formulas)
+        blocks = "".join(map(self.block, page.blocks))
+        text = self.markdown(page.text) if page.text else ""
+        if page.blocks and text:
+            text = f'<article class="after">{text}</article>'
+        at = self.pages.index(page)
+        near = {"prev": self.pages[at - 1] if at else None}
+        near["next"] = self.pages[at + 1] if at + 1 < len(self.pages) else None
+        links = "".join(
+            f'<a rel="{rel}" href="{p.slug}.html"><small>{word} · {p.kicker}</small>{plain(p)}</a>'
+            if p
+            else "<span></span>"
+            for (rel, p), word in zip(near.items(), ("Before", "Next"))
+        )
+        file = f" · minigan/{page.slug}.py" if page.blocks else ""
+        return TEMPLATE.format(
+            title=html.escape("minigan" if page.part == "front" else f"{page.title} · minigan"),
+            part=page.part,
+            kicker="" if page.part == "front" else html.escape(page.kicker + file),
+            heading=self.md.renderInline(page.title, {}),
+            content=blocks + text,
+            formulas=len(self.formulas) - before,
+            links=links,
+        )
+
+    def block(self, block):
+        """One row: the prose of a block, and its lines."""
+        *anchors, _ = [*block.names[1:], ""]
+        head, ids = "", "".join(f'<a id="{name}"></a>' for name in anchors)
+        if block.names:
+            name, level = block.names[0], 3 if block.kind == "method" else 2
+            owner, _, last = name.rpartition(".")
+            label = (f"<i>{owner}.</i>" if owner else "") + last
+            head = f'<h{level} id="{name}"><a href="#{name}">{label}</a></h{level}>'
+        prose = self.markdown(book.to_markdown(block.prose)) if block.prose else ""
+        code = pygments(block.code, "python")
+        if block.lines:
+            first, last = min(block.lines), max(block.lines)
+            code = f'<div class="code"><small>{first}–{last}</small><pre>{code}</pre></div>'
+        cls = f"block {block.kind}"
+        return f'<section class="{cls}"><div class="prose">{ids}{head}{prose}</div>{code}</section>\n'
+
+    # ---- Markdown ----
+
+    def markdown(self, text):
+        """HTML of Markdown text, its equation numbers and symbols linked."""
+        tokens = self.md.parse(text)
+        for i, token in enumerate(tokens):
+            if token.type == "heading_open":
+                self.anchor(token, tokens[i + 1])
+            if token.type != "inline":
+                continue
+            insert = re.fullmatch(r"\[\[([\w-]+)\]\]", token.content)
+            if insert:
+                tokens[i - 1].type, tokens[i + 1].type = "html_block", "html_block"
+                token.children = [raw(self.insert(insert[1]))]
+            else:
+                top = tokens[i - 1].type == "paragraph_open" and tokens[i - 1].level == 0
+                self.link(token, tokens[i - 1] if top else None)
+        return self.md.renderer.render(tokens, self.md.options, {})
+
+    def link(self, inline, paragraph):
+        """Numbers in the text become links; a paragraph's first may be a definition."""
+        children, inside = [], False
+        for at, child in enumerate(inline.children):
+            inside = child.type == "link_open" or (inside and child.type != "link_close")
+            if child.type == "code_inline" and child.content in self.symbols and not inside:
+                slug, anchor = self.symbols[child.content]
+                name = html.escape(child.content)
+                children.append(raw(f'<a href="{slug}.html{anchor}"><code>{name}</code></a>'))
+                continue
+            if child.type != "text" or inside:
+                children.append(child)
+                continue
+            parts = re.split(rf"(?<!\w){book.NUMBER}", child.content)
+            for number, (text, is_number) in enumerate(zip(parts, [False, True] * len(parts))):
+                if not is_number:
+                    children.append(Token("text", "", 0, content=text))
+                    continue
+                starts = at == 0 and number == 1 and not parts[0] and paragraph
+                children.append(raw(self.number(text, paragraph if starts else None)))
+        inline.children = children
+
+    def number(self, number, paragraph):
+        """(7) as the definition that its paragraph is, or as a link to it."""
+        slug = self.defined.get(number)
+        if slug is None:
+            self.dangling.append((self.slug, number))
+            print(f"page {self.slug}: no equation ({number}) is defined", file=sys.stderr)
+            return f"({number})"
+        if paragraph and slug == self.slug and number not in self.seen:
+            self.seen.add(number)
+            paragraph.attrs = {"class": "equation", "id": f"eq-{number}"}
+            return f'<a class="number" href="#eq-{number}">({number})</a>'
+        page = "" if slug == self.slug else f"{slug}.html"
+        return f'<a class="mention" href="{page}#eq-{number}">({number})</a>'
+
+    def anchor(self, heading, inline):
+        """An id for a heading, which links to itself."""
+        name = re.sub(r"\W+", "-", re.sub(r"\$[^$]*\$", "", inline.content).lower()).strip("-")
+        heading.attrs["id"] = name
+        inline.children = [raw(f'<a href="#{name}">'), *inline.children, raw("</a>")]
+        words = re.sub(r"[$`*\\]", "", inline.content)
+        self.index.append([words, self.slug, f"{self.slug}.html#{name}"])
+
+    def insert(self, name):
+        """What stands for [[name]] in a page: a list, the README's commands, or a drawing."""
+        if name == "reading-order":
+            return "".join(map(self.listed, PARTS))
+        if name == "commands":
+            readme = book.ROOT / "README.md"
+            text = readme.read_text("utf-8") if readme.exists() else ""
+            found = re.findall(r"<!-- (?:run|test) -->\s*```\w*\n(.*?)```", text, re.S)
+            return "".join(f'<pre class="shell">{html.escape(each)}</pre>' for each in found)
+        return f'<figure class="scroll">{(DOCS / "figures" / f"{name}.svg").read_text("utf-8")}</figure>'
+
+    def listed(self, part):
+        """The pages of one part, each with its title."""
+        rows = "".join(
+            f'<li><a href="{page.slug}.html"><span>{page.slug if page.blocks else ""}</span>'
+            f"{self.md.renderInline(page.title, {})}</a></li>"
+            for page in self.pages
+            if page.part == part
+        )
+        return f'<h3 id="{part}">{PARTS[part]}</h3><ol class="reading {part}">{rows}</ol>'
+
+    def math(self, tokens, at, options, env):
+        """A mark in place of the formula, which is kept for KaTeX."""
+        display = tokens[at].type != "math_inline"
+        self.formulas.append((self.slug, tokens[at].content.strip(), display))
+        mark = f"\x02{len(self.formulas) - 1}\x03"
+        return f'<span class="display">{mark}</span>' if display else mark
+
+    def fence(self, tokens, at, options, env):
+        """A code block, as a console session if it has prompts."""
+        code, language = tokens[at].content, tokens[at].info or "python"
+        language = "pycon" if code.lstrip().startswith(">>>") else language
+        return f'<pre class="example">{pygments(code, language)}</pre>\n'
+
+
+def pygments(code, language):
+    """Highlighted HTML, in Pygments' short class names."""
+    lexer = get_lexer_by_name(language, stripnl=False)
+    return highlight(code, lexer, HtmlFormatter(nowrap=True)).rstrip("\n")
+
+
+def raw(text):
+    """A token of finished HTML."""
+    return Token("html_inline", "", 0, content=text)
+
+
+def plain(page):
+    """A page's title without its math and code marks."""
+    return html.escape(re.sub(r"[$`\\]", "", page.title))
+
+
+TEMPLATE = (DOCS / "page.html").read_text("utf-8")
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
