@@ -15,7 +15,7 @@ import zlib
 import numpy as np
 
 from .backend import to_numpy
-from .errors import CheckpointError, MiniganError, RunError
+from .errors import CheckpointError, RunError
 from .models import build, describe
 from .train import TrainState, check_finite
 
@@ -73,7 +73,7 @@ def load_checkpoint(path, backend=None):
         model = build(about["model"], **(about["parameters"] | {"backend": backend}))
         state = TrainState.from_dict(about)
         _restore(model, arrays)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, MiniganError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, CheckpointError):
             raise
         raise CheckpointError(f"{path}: not a minigan checkpoint ({error})") from error
@@ -82,8 +82,8 @@ def load_checkpoint(path, backend=None):
 
 def _read(path):
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint") from None
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as e:
