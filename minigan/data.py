@@ -249,10 +249,10 @@ class Batches:
 
     def __next__(self):
         epoch, start = divmod(self.rows, self.n)
-        index = self._order(epoch)[start : start + self.batch_size]
-        missing = start + self.batch_size - self.n
-        if missing > 0:
-            index = self._xp.concat([index, self._order(epoch + 1)[:missing]])
+        stop = start + self.batch_size
+        index = self._order(epoch)[start : min(stop, self.n)]
+        if stop > self.n:
+            index = self._xp.concat([index, self._order(epoch + 1)[: stop - self.n]])
         self.rows += self.batch_size
         labels = None if self.labels is None else self._xp.take(self.labels, index, axis=0)
         return self._xp.take(self.x, index, axis=0), labels
