@@ -124,7 +124,8 @@ class Site:
         near = {"prev": self.pages[at - 1] if at else None}
         near["next"] = self.pages[at + 1] if at + 1 < len(self.pages) else None
         links = "".join(
-            f'<a rel="{rel}" href="{p.slug}.html"><small>{word} · {p.kicker}</small>{plain(p)}</a>'
+            f'<a rel="{rel}" href="{p.slug}.html"><small>{word} · {p.kicker}</small>'
+            f"{plain(p)}</a>"
             if p
             else "<span></span>"
             for (rel, p), word in zip(near.items(), ("Before", "Next"))
@@ -154,8 +155,8 @@ class Site:
         if block.lines:
             first, last = min(block.lines), max(block.lines)
             code = f'<div class="code"><small>{first}–{last}</small><pre>{code}</pre></div>'
-        cls = f"block {block.kind}"
-        return f'<section class="{cls}"><div class="prose">{ids}{head}{prose}</div>{code}</section>\n'
+        prose = f'<div class="prose">{ids}{head}{prose}</div>'
+        return f'<section class="block {block.kind}">{prose}{code}</section>\n'
 
     # ---- Markdown ----
 
@@ -229,7 +230,8 @@ class Site:
             text = readme.read_text("utf-8") if readme.exists() else ""
             found = re.findall(r"<!-- (?:run|test) -->\s*```\w*\n(.*?)```", text, re.S)
             return "".join(f'<pre class="shell">{html.escape(each)}</pre>' for each in found)
-        return f'<figure class="scroll">{(DOCS / "figures" / f"{name}.svg").read_text("utf-8")}</figure>'
+        drawing = (DOCS / "figures" / f"{name}.svg").read_text("utf-8")
+        return f'<figure class="scroll">{drawing}</figure>'
 
     def listed(self, part):
         """The pages of one part, each with its title."""
