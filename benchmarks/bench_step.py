@@ -36,7 +36,6 @@ def worker(pipe, name, cores, threads):
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
     import numpy as np
-
     from contenders import CONTENDERS, initial_thetas
 
     def make(m, dtype="float32"):
@@ -164,7 +163,8 @@ def table(asks, times, m, threads):
     rows = []
     print(f"m = {m}, {threads} thread{'s' * (threads > 1)}")
     print(
-        f"{'':20}{'median us':>10}{'quartiles':>18}{'to floor':>10}{'quartiles':>14}{'peak MB':>9}"
+        f"{'':20}{'median us':>10}{'quartiles':>18}"
+        f"{'to floor':>10}{'quartiles':>14}{'peak MB':>9}"
     )
     for name, seconds in times.items():
         ratios = [a / b for a, b in zip(seconds, times["floor"])]
