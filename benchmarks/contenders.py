@@ -118,7 +118,7 @@ class Minigan:
 
 
 class Jax:
-    """The whole iteration in one jit, noise included; its state is donated, so updated in place."""
+    """The whole iteration in one jit, noise included; donated state is updated in place."""
 
     def __init__(self, m, thetas, data):
         import jax
