@@ -21,4 +21,4 @@ for _ in tqdm(minigan.train(model, data, steps, batch_size=64), total=steps):
 
 labels = np.repeat(np.arange(10), 10)  # ten zeros, ten ones, ...
 x = model.sample(labels=labels, seed=1)
-Path("cgan_mnist.png").write_bytes(samples_png(x, data.image_shape))
+Path("cgan_mnist.png").write_bytes(samples_png(x, data.image_shape, scale=2))

@@ -22,4 +22,4 @@ for record in progress:
         progress.set_postfix({name: f"{value:.2f}" for name, value in record.items()})
 
 x = model.sample(100, seed=1)  # (100, 784)
-Path("gan_mnist.png").write_bytes(samples_png(x, data.image_shape))
+Path("gan_mnist.png").write_bytes(samples_png(x, data.image_shape, scale=2))

@@ -15,7 +15,7 @@ from minigan.plots import film_gif, samples_png
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 3_000
 data = minigan.data.ring(std=0.05)
-model = minigan.GAN(n_data=2, output="linear", n_noise=16, real_label=1.0)
+model = minigan.GAN(n_data=2, output="linear", n_noise=2)
 
 frames = []
 for record in tqdm(minigan.train(model, data, steps, batch_size=128), total=steps):

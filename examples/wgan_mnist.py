@@ -22,4 +22,6 @@ records = list(tqdm(minigan.train(model, data, steps, batch_size=64), total=step
 
 columns = {name: np.array([record[name] for record in records]) for name in records[0]}
 Path("wgan_mnist_estimate.png").write_bytes(losses_png(columns))
-Path("wgan_mnist.png").write_bytes(samples_png(model.sample(100, seed=1), data.image_shape))
+Path("wgan_mnist.png").write_bytes(
+    samples_png(model.sample(100, seed=1), data.image_shape, scale=2)
+)

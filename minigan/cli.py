@@ -136,7 +136,7 @@ def train_command(args):
     r"""`minigan train`: begin or resume a run, with a progress bar, then draw it."""
     from .data import load
     from .run import Run
-    from .train import TrainState
+    from .train import TrainState, train
 
     given = vars(args)
     if given.get("resume") and given.get("overwrite"):
@@ -144,16 +144,19 @@ def train_command(args):
     folder = given.get("out") or f"runs/{args.model}-{Path(given.get('data', 'mnist5k')).name}"
     if given.get("resume"):
         run = Run.open(folder)
-        config = run.config | {"steps": given.get("steps", run.config["steps"])}
+        config = run.config
+        config["steps"] = given.get("steps", config["steps"])
         check_same(given, config, folder)
         data = load(config["data"], config["data_dir"])
         model, state = run.load(given.get("backend", config["parameters"]["backend"]))
     else:
         config, data, model = new_run(args.model, given)
         state = TrainState(config["seed"])
+    records = train(model, data, config["steps"], config["batch_size"], state=state)
+    if state.step == 0:
         run = Run.create(folder, config, given.get("overwrite", False))
         run.save(model, state, data)
-    return train_loop(run, model, state, data, config, given.get("quiet", False))
+    return train_loop(run, records, model, state, data, given.get("quiet", False))
 
 
 def new_run(name, given):
@@ -168,6 +171,8 @@ def new_run(name, given):
     parameters = {f.name: given[f.name] for f in fields(MODELS[name]) if f.name in given}
     parameters["n_data"] = data.x.shape[1]
     parameters["output"] = "sigmoid" if data.image_shape else "linear"
+    if not data.image_shape:
+        parameters.setdefault("n_noise", 2)
     if "n_classes" in {f.name for f in fields(MODELS[name])}:
         parameters.setdefault("n_classes", max(1, data.n_classes))
     model = build(name, **parameters)
@@ -191,17 +196,15 @@ def check_same(given, config, folder):
         raise RunError(f"{folder} holds a {config['model']} run, not a {given['model']} run")
 
 
-def train_loop(run, model, state, data, config, quiet):
-    r"""Train to config["steps"]; returns the exit status."""
+def train_loop(run, records, model, state, data, quiet):
+    r"""Train to the run's last step, logging and saving; returns the exit status."""
     from tqdm import tqdm
 
-    from .train import train
-
-    steps, begun = config["steps"], state.step
+    config, begun = run.config, state.step
+    steps = config["steps"]
     if begun >= steps:
         print(f"{run.folder} is already at step {begun}; --steps N with a larger N goes on")
         return 0
-    records = train(model, data, steps, config["batch_size"], state=state)
     bar = tqdm(records, total=steps, initial=begun, disable=quiet, unit="step")
     with stop_on_interrupt() as stop:
         for record in bar:
@@ -213,7 +216,7 @@ def train_loop(run, model, state, data, config, quiet):
             if stop:
                 break
     bar.close()
-    run.draw()
+    run.draw(model, data)
     if stop:
         print(
             f"\nstopped and saved at step {state.step}; go on with: "
@@ -269,7 +272,7 @@ def sample_command(args):
     else:
         shape = run.config["image_shape"]
         behind = None if shape else load(run.config["data"], run.config["data_dir"]).x
-        picture = samples_png(x, shape, min(len(x), 10), behind)
+        picture = samples_png(x, shape, min(len(x), 10), behind, scale=2)
         write_atomically(args.output, lambda file: file.write(picture))
     return 0
 

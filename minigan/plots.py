@@ -5,7 +5,8 @@ import io
 import numpy as np
 from PIL import Image  # comes with matplotlib
 
-SCALE = 2  # screen pixels per pixel of a digit
+SIDE = 480  # of a picture of points
+GREY, ORANGE = (200, 200, 200), (194, 65, 12)
 
 
 def sample_grid(x, image_shape, columns):
@@ -18,25 +19,35 @@ def sample_grid(x, image_shape, columns):
     return np.round(255 * grid.reshape(lines * (h + 2), columns * (w + 2))).astype(np.uint8)
 
 
-def samples_png(x, image_shape, columns=10, behind=None):
-    r"""Samples as PNG bytes: a grid of images, or points in the plane over the data's."""
-    if image_shape is None:
-        return _points_png(x, behind)
-    picture = Image.fromarray(sample_grid(x, image_shape, columns))
-    size = picture.width * SCALE, picture.height * SCALE
-    buffer = io.BytesIO()
-    picture.resize(size, Image.NEAREST).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
-
-
-def _points_png(x, behind):
-    figure, axes = _figure(5, 5)
+def point_cloud(x, behind):
+    r"""Points of the plane over those `behind` (grey), uint8 (SIDE, SIDE, 3)."""
+    picture = np.full((SIDE, SIDE, 3), 255, np.uint8)
     bound = 1.3 * np.abs(behind).max()
-    axes.scatter(*behind[:2000, :2].T, s=4, color="#bbbbbb", label="data")
-    axes.scatter(*x[:, :2].T, s=4, color="#c2410c", label="generated")
-    axes.set(xlim=(-bound, bound), ylim=(-bound, bound), aspect="equal")
-    axes.legend(loc="upper right", framealpha=1, markerscale=3)
-    return _png(figure)
+    for points, colour in ((behind[:2000], GREY), (x, ORANGE)):
+        pixels = ((points[:, :2] / bound + 1) / 2 * SIDE).astype(int)
+        right, up = pixels[((pixels > 0) & (pixels < SIDE - 1)).all(axis=1)].T
+        for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):  # a dot is two pixels wide
+            picture[SIDE - 1 - up - i, right + j] = colour
+    return picture
+
+
+def samples_png(x, image_shape, columns=10, behind=None, scale=1):
+    r"""Samples as PNG bytes: a grid of images, or points in the plane over the data's.
+
+    scale : screen pixels per pixel of an image
+    """
+    if image_shape is None:
+        picture = point_cloud(x, behind)
+    else:
+        picture = sample_grid(x, image_shape, columns).repeat(scale, 0).repeat(scale, 1)
+    return image_png(picture)
+
+
+def image_png(picture):
+    r"""A uint8 array (H, W) or (H, W, 3) as PNG bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def losses_png(columns):

@@ -127,17 +127,20 @@ class Run:
         return True
 
     def save(self, model, state, data):
-        r"""Draw a frame and write the checkpoint."""
+        r"""Write the checkpoint and draw a frame of the film."""
         save_checkpoint(self.checkpoint, model, state)
-        n = 100 if data.image_shape else 1000
-        picture = plots.samples_png(model.sample(n), data.image_shape, behind=data.x)
-        self.write(f"frames/{state.step:08d}.png", picture)
+        self.write(f"frames/{state.step:08d}.png", self.picture(model, data))
 
-    def draw(self):
-        r"""samples.png, film.gif and losses.png from the frames and metrics.csv."""
-        frames = self._frames()
-        shutil.copyfile(frames[-1], self.folder / "samples.png")
-        self.write("film.gif", plots.film_gif(frames))
+    @staticmethod
+    def picture(model, data, scale=1):
+        r"""What the model generates from the same noise each time, as PNG bytes."""
+        x = model.sample(100 if data.image_shape else 1000)
+        return plots.samples_png(x, data.image_shape, behind=data.x, scale=scale)
+
+    def draw(self, model, data):
+        r"""samples.png, film.gif and losses.png."""
+        self.write("samples.png", self.picture(model, data, scale=2))
+        self.write("film.gif", plots.film_gif(self._frames()))
         names, *lines = self._lines()
         columns = dict(zip(names, np.array(lines, float).T))
         self.write("losses.png", plots.losses_png(columns))

@@ -56,13 +56,17 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
     seed : of the batches and the noise; unused if `state` is given.
     state : a `TrainState` to go on from; updated before each record.
 
-    Raises DataError if the data does not suit the model, and DivergedError as soon as a
-    loss is infinite or not a number.
+    Raises DataError at once if the data does not suit the model, and DivergedError, while
+    running, as soon as a loss is infinite or not a number.
     """
     data = as_dataset(data)
     check_fit(model, data)
     state = state or TrainState(seed)
     batches = Batches(data, batch_size, state.seed, state.rows, to=model.asarray)
+    return _records(model, batches, steps, state)
+
+
+def _records(model, batches, steps, state):
     while state.step < steps:
         record = model.iteration(batches, state.rng)
         record = {name: float(value.real) for name, value in record.items()}

@@ -38,6 +38,10 @@ class WGAN(Game):
     n_critic: int = 5
     D_lr: float = 5e-4
 
+    def __post_init__(self):
+        super().__post_init__()
+        self.constrain()
+
     def check(self):
         super().check()
         if not self.clip > 0:
