@@ -1,6 +1,6 @@
 """minigan: generative adversarial networks in NumPy, every gradient derived by hand."""
 
-from .backend import asarray_like, backend, to_numpy
+from .backend import asarray_like, backend, keep_heap, to_numpy
 from .cgan import CGAN
 from .checkpoint import load_checkpoint, save_checkpoint
 from .data import Dataset, load

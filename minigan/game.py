@@ -153,14 +153,13 @@ class Game:
         loss_D, ds_real, ds_fake = self.D_loss(s_real, s_fake)
 
         deltas = self.D.deltas(trace, xp.ones_like(trace[-1]), stop=1)
-        ds_D = xp.concat([ds_real, ds_fake])
-        D_dtheta = self.D.accumulate(trace, [None] + [ds_D * delta for delta in deltas[1:]])
         delta_G = ds_G * deltas[1][m:, :]
         dx_fake = self.D.dx(1, delta_G, trace[0][m:, :], trace[1][m:, :])[:, : self.n_data]
-        G_dtheta = self.G.gradient(G_trace, dx_fake)
+        self.G_optimizer.step(self.G.theta, self.G.gradient(G_trace, dx_fake))
 
-        self.G_optimizer.step(self.G.theta, G_dtheta)
-        self.D_optimizer.step(self.D.theta, D_dtheta)
+        ds_D = xp.concat([ds_real, ds_fake])
+        deltas_D = [None] + [ds_D * delta for delta in deltas[1:]]
+        self.D_optimizer.step(self.D.theta, self.D.accumulate(trace, deltas_D))
         self.constrain()
         return {"loss_D": loss_D, "loss_G": loss_G, **self.report(s_real, s_fake)}
 

@@ -12,7 +12,6 @@ target t is a number, or one number a row (m, 1). Shapes: s and ds (m, 1), L a s
 """
 
 from .backend import array_namespace
-from .layers import exp_minus_abs
 
 
 def bce_with_logits(s, t):
@@ -33,7 +32,8 @@ def bce_with_logits(s, t):
     Source: Goodfellow et al. (2014), Generative adversarial nets, equation 1.
     """
     xp, m = array_namespace(s), s.shape[0]
-    e, positive = exp_minus_abs(s), xp.real(s) > 0
+    positive = xp.real(s) > 0
+    e = xp.exp(xp.where(positive, -s, s))
     loss = xp.where(positive, (1 - t) * s, -t * s) + xp.log1p(e)
     ds = xp.where(positive, (1 - t) - t * e, (1 - t) * e - t) / (1 + e)
     return xp.sum(loss) / m, ds / m

@@ -100,21 +100,31 @@ class Adam(Optimizer):
 
     Both averages start at zero and so are too small at first, by exactly $1 - \beta^t$:
     with a constant g, $m = (1 - \beta)(1 + \beta + \dots + \beta^{t-1})\,g = (1 - \beta^t)\,g$.
+
+    The code keeps the sums without their factors, $M = m/(1 - \beta_1)$ and
+    $V = v/(1 - \beta_2)$, which is a pass over memory less for each:
+
+    (14c) $M \leftarrow \beta_1 M + g, \quad V \leftarrow \beta_2 V + g^2, \quad
+    \hat m = aM, \quad \hat v = cV, \quad a = \dfrac{1 - \beta_1}{1 - \beta_1^t}, \quad
+    c = \dfrac{1 - \beta_2}{1 - \beta_2^t}$
+
+    and (14b) becomes $\theta \leftarrow \theta - (\alpha a/\sqrt c)\,M/(\sqrt V + \epsilon/\sqrt c)$.
     Source: Kingma & Ba (2015), Adam, algorithm 1. α is `lr`.
     """
 
-    slots = ("m", "v")
+    slots = ("M", "V")
 
     def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
         super().__init__(lr, beta1=beta1, beta2=beta2)
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
 
     def update(self, theta, g):
-        xp = array_namespace(theta)
-        self.m *= self.beta1
-        self.m += (1 - self.beta1) * g
-        self.v *= self.beta2
-        self.v += (1 - self.beta2) * g * g
-        m_hat = self.m / (1 - self.beta1**self.t)
-        v_hat = self.v / (1 - self.beta2**self.t)
-        theta -= self.lr * m_hat / (xp.sqrt(v_hat) + self.eps)
+        a = (1 - self.beta1) / (1 - self.beta1**self.t)
+        c = (1 - self.beta2) / (1 - self.beta2**self.t)
+        self.M *= self.beta1
+        self.M += g
+        self.V *= self.beta2
+        self.V += g * g
+        step = (self.lr * a / c**0.5) * self.M
+        step /= array_namespace(theta).sqrt(self.V) + self.eps / c**0.5
+        theta -= step

@@ -109,8 +109,12 @@ class Run:
         return sorted((self.folder / "frames").glob("*.png"))
 
     def log(self, record):
-        r"""Append a record to metrics.csv, every `log_every` steps; says whether it did."""
-        if record["step"] % self.log_every and record["step"] != 1:
+        r"""Append a record to metrics.csv, if its turn has come; says whether it did.
+
+        That is the first step, the last, and every `log_every`-th.
+        """
+        step = record["step"]
+        if step % self.log_every and step not in (1, self.config["steps"]):
             return False
         path = self.folder / "metrics.csv"
         seconds = self.seconds + time.monotonic() - self.started

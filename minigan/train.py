@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .backend import array_namespace
+from .backend import array_namespace, keep_heap
 from .data import Batches, as_dataset
 from .errors import DataError, DivergedError
 
@@ -63,6 +63,7 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
     check_fit(model, data)
     state = state or TrainState(seed)
     batches = Batches(data, batch_size, state.seed, state.rows, to=model.asarray)
+    keep_heap()
     return _records(model, batches, steps, state)
 
 

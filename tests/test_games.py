@@ -189,6 +189,7 @@ def test_a_small_step_lowers_the_players_own_loss(game, lib64):
     board = Board(game, lib64)
     model, z, x = board.model, lib64.array(board.z), lib64.array(board.x)
     model.G_optimizer.lr = model.D_optimizer.lr = 1e-5
+    model.constrain()
     before, x_fake = model.G_step(z, board.c)
     after, _ = model.G_step(z, board.c)
     assert float(after["loss_G"]) < float(before["loss_G"])
