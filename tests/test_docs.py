@@ -20,6 +20,7 @@ import minigan
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
 import book  # noqa: E402
+import figures  # noqa: E402
 
 FLAGS = [
     "--no-sandbox",
@@ -74,6 +75,11 @@ def test_examples_print_what_the_page_says(path):
     report = []
     doctest.DocTestRunner(verbose=False).run(example, out=report.append)
     assert not report, "".join(report)
+
+
+def test_figures_show_what_the_examples_measured():
+    for name, figure in figures.MEASURED.items():
+        assert (figures.FIGURES / f"{name}.svg").read_text("utf-8") == figure(), name
 
 
 # ---- the site ----
