@@ -126,7 +126,7 @@ class Game:
         dtheta = self.D.gradient(real, ds_real) + self.D.gradient(fake, ds_fake)
         self.D_optimizer.step(self.D.theta, dtheta)
         self.constrain()
-        return {"loss_D": loss, **self.report(real[-1], fake[-1])}
+        return {"loss_D": loss, **self.report(loss, ds_real, ds_fake)}
 
     # ---- both steps from one pass ----
 
@@ -158,10 +158,13 @@ class Game:
         self.G_optimizer.step(self.G.theta, self.G.gradient(G_trace, dx_fake))
 
         ds_D = xp.concat([ds_real, ds_fake])
-        deltas_D = [None] + [ds_D * delta for delta in deltas[1:]]
+        deltas_D = [None] + [
+            ds_D * delta if layer.shapes else None
+            for layer, delta in zip(self.D.layers, deltas[1:])
+        ]
         self.D_optimizer.step(self.D.theta, self.D.accumulate(trace, deltas_D))
         self.constrain()
-        return {"loss_D": loss_D, "loss_G": loss_G, **self.report(s_real, s_fake)}
+        return {"loss_D": loss_D, "loss_G": loss_G, **self.report(loss_D, ds_real, ds_fake)}
 
     def iteration(self, batches, rng):
         r"""One iteration on fresh rows of `batches` and fresh noise; returns the record.

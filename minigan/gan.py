@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from .backend import array_namespace
 from .errors import MiniganError
 from .game import Game
-from .layers import sigmoid
 from .losses import bce_with_logits
 
 
@@ -63,11 +62,10 @@ class GAN(Game):
             return -loss, -ds
         return bce_with_logits(s_fake, 1.0)
 
-    def report(self, s_real, s_fake):
-        r"""The mean probability of being real that D gives to real rows and to fakes."""
-        return {"D(x)": mean_probability(s_real), "D(G(z))": mean_probability(s_fake)}
+    def report(self, loss_D, ds_real, ds_fake):
+        r"""The mean probability of being real that D gives to real rows and to fakes.
 
-
-def mean_probability(s):
-    r"""The mean of (3) over the scores s (m, 1)."""
-    return array_namespace(s).sum(sigmoid(s)) / s.shape[0]
+        (4a) says $m\,ds = \sigma(s) - t$, so $\mathrm{mean}\,\sigma(s) = t + \sum_i ds_i$.
+        """
+        xp = array_namespace(ds_real)
+        return {"D(x)": self.real_label + xp.sum(ds_real), "D(G(z))": xp.sum(ds_fake)}

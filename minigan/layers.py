@@ -100,11 +100,11 @@ class LeakyReLU:
         return xp.maximum(xp.astype(x > 0, x.dtype), self.slope)
 
     def forward(self, x):
-        return x * self.slopes(x)
+        return self.slopes(x) * x
 
     def dx(self, dy, x, y):
         r"""(2a) The slope is 1 or $\alpha$: $dx = dy$ where $x > 0$, else $\alpha\,dy$."""
-        return dy * self.slopes(x)
+        return self.slopes(x) * dy
 
     def tangent(self, u, x, y):
         r"""(2b) The Jacobian is diagonal, so forward and backward are one rule: (2a)."""
@@ -131,7 +131,10 @@ class Sigmoid:
         $dx = dy\,y(1 - y)$. Where y is near 1, $1 - y$ cancels: the error is then rounding
         against dy, though not against dx.
         """
-        return dy * y * (1 - y)
+        dx = 1 - y
+        dx *= y
+        dx *= dy
+        return dx
 
     def tangent(self, u, x, y):
         r"""(3b) The Jacobian is diagonal, so forward and backward are one rule: (3a)."""
@@ -143,4 +146,5 @@ def sigmoid(x):
     with np.errstate(over="ignore"):
         y = array_namespace(x).exp(-x)
     y += 1
-    return 1 / y
+    y **= -1
+    return y

@@ -36,18 +36,14 @@ class Network:
         if theta.shape != (size,):
             raise MiniganError(f"theta: the layers need shape ({size},), got {theta.shape}")
         self.layers, self.theta = layers, theta
-        self.params = self.views(theta)
-
-    def views(self, theta):
-        r"""Per layer, its parameters as views of the flat array `theta`: W, then b."""
-        xp, at, views = array_namespace(theta), 0, []
-        for layer in self.layers:
-            views.append([])
+        self.params = []
+        xp, at = array_namespace(theta), 0
+        for layer in layers:
+            self.params.append([])
             for shape in layer.shapes:
                 piece = theta[at : at + math.prod(shape)]
-                views[-1].append(xp.reshape(piece, shape, copy=False))
+                self.params[-1].append(xp.reshape(piece, shape, copy=False))
                 at += math.prod(shape)
-        return views
 
     def forward(self, x):
         r"""(6) $x_l = f_l(x_{l-1})$ for l = 1, …, L; the trace is $[x_0, \dots, x_L]$.
@@ -86,13 +82,11 @@ class Network:
         A parameter touches the loss only through its own layer's output $x_l$, whose share
         of the loss is $\delta_l$: hence one product per layer, and no order among them.
         """
-        dtheta = array_namespace(self.theta).empty_like(self.theta)
-        for l, views in enumerate(self.views(dtheta), 1):
-            if views:
-                grads = self.layers[l - 1].dparams(deltas[l], trace[l - 1])
-                for view, grad in zip(views, grads):
-                    view[...] = grad
-        return dtheta
+        xp, grads = array_namespace(self.theta), []
+        for layer, x, delta in zip(self.layers, trace, deltas[1:]):
+            if layer.shapes:
+                grads += [xp.reshape(grad, (-1,)) for grad in layer.dparams(delta, x)]
+        return xp.concat(grads)
 
     def gradient(self, trace, dy):
         r"""(7) then (8): $\partial L/\partial\theta$ from $dy = \partial L/\partial x_L$."""

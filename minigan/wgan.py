@@ -81,6 +81,6 @@ class WGAN(Game):
         theta = self.D.theta
         theta[...] = array_namespace(theta).clip(theta, -self.clip, self.clip)
 
-    def report(self, s_real, s_fake):
+    def report(self, loss_D, ds_real, ds_fake):
         r"""`w_estimate` $= \mathrm{mean}\,D(x) - \mathrm{mean}\,D(G(z)) = -L_D$."""
-        return {"w_estimate": -self.D_loss(s_real, s_fake)[0]}
+        return {"w_estimate": -loss_D}
