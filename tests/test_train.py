@@ -193,7 +193,7 @@ def about(arrays, **changes):
         (lambda a: {k: v for k, v in a.items() if k != "D_theta"}, "D_theta"),
         (lambda a: {k: v for k, v in a.items() if k != "about"}, "about"),
         (lambda a: a | {"D_theta": a["D_theta"] * np.nan}, "D_theta: expected"),
-        (lambda a: a | {"D_optimizer_V": a["D_theta"][:3]}, "D_optimizer_v: expected"),
+        (lambda a: a | {"D_optimizer_V": a["D_theta"][:3]}, "D_optimizer_V: expected"),
     ],
 )
 def test_a_checkpoint_that_does_not_fit_its_description_is_refused(saved, change, message):
