@@ -149,12 +149,12 @@ class Site:
             name, level = block.names[0], 3 if block.kind == "method" else 2
             owner, _, last = name.rpartition(".")
             label = (f"<i>{owner}.</i>" if owner else "") + last
-            head = f'<h{level} id="{name}"><a href="#{name}">{label}</a></h{level}>'
-        prose = self.markdown(book.to_markdown(block.prose)) if block.prose else ""
-        code = pygments(block.code, "python")
-        if block.lines:
             first, last = min(block.lines), max(block.lines)
-            code = f'<div class="code"><small>{first}–{last}</small><pre>{code}</pre></div>'
+            where = f"{first}–{last}" if last > first else first
+            label = f'<a href="#{name}">{label}</a><small>{where}</small>'
+            head = f'<h{level} id="{name}">{label}</h{level}>'
+        prose = self.markdown(book.to_markdown(block.prose)) if block.prose else ""
+        code = f'<div class="code"><pre>{pygments(block.code, "python")}</pre></div>'
         prose = f'<div class="prose">{ids}{head}{prose}</div>'
         return f'<section class="block {block.kind}">{prose}{code}</section>\n'
 
@@ -173,8 +173,10 @@ class Site:
                 tokens[i - 1].type, tokens[i + 1].type = "html_block", "html_block"
                 token.children = [raw(self.insert(insert[1]))]
             else:
-                top = tokens[i - 1].type == "paragraph_open" and tokens[i - 1].level == 0
-                self.link(token, tokens[i - 1] if top else None)
+                before = tokens[i - 1]
+                top = before.type == "paragraph_open" and before.level == 0
+                if before.type != "dt_open":  # a parameter may be called like a function
+                    self.link(token, before if top else None)
         return self.md.renderer.render(tokens, self.md.options, {})
 
     def link(self, inline, paragraph):
