@@ -95,7 +95,8 @@ def compare(name, method, claim, reference, tolerance=None):
     error = np.linalg.norm(a - b) / size if size > 0 else float(size)
     at = np.unravel_index(np.argmax(abs(a - b)), a.shape)
     worst = f"{name}{list(map(int, at))}: {a[at]:.6g} claimed, {b[at]:.6g} measured"
-    return Check(name, method, float(error), worst, tolerance or TOLERANCE[method])
+    limit = TOLERANCE[method] if tolerance is None else tolerance
+    return Check(name, method, float(error), worst, limit)
 
 
 def check_gradient(name, f, x, dx, method="complex step", seed=0):
@@ -159,7 +160,7 @@ def check_adjoint(name, v, Ju, JTv, u):
     v, Ju, JTv, u = (np.asarray(to_numpy(a), dtype=float).ravel() for a in (v, Ju, JTv, u))
     forward, backward = v @ Ju, JTv @ u
     size = max(np.linalg.norm(v) * np.linalg.norm(Ju), np.linalg.norm(JTv) * np.linalg.norm(u))
-    error = abs(forward - backward) / size if size > 0 else 0.0
+    error = 0.0 if size == 0 else abs(forward - backward) / size
     worst = f"<v, Ju> = {forward:.6g}, <JTv, u> = {backward:.6g}"
     return Check(f"{name} <v,Ju>=<JTv,u>", "adjoint", float(error), worst, TOLERANCE["adjoint"])
 
@@ -211,8 +212,8 @@ def avoid_kink(layer, x, method):
     distance = float(np.min(abs(to_numpy(x) - kink)))
     if distance <= h:
         raise MiniganError(
-            f"x: an entry is {distance:.1e} from the bend of {type(layer).__name__} at {kink:g}, "
-            f"where no derivative exists; choose x farther than {h:.1e} from it"
+            f"x: an entry is {distance:.1e} from the bend of {type(layer).__name__} at "
+            f"{kink:g}, where no derivative exists; choose x farther than {h:.1e} from it"
         )
 
 
