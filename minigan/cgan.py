@@ -82,3 +82,10 @@ class CGAN(Conditional, GAN):
     The fakes of an iteration carry the labels of its real rows, so both have the same
     distribution of classes.
     """
+
+
+def conditional(cls):
+    r"""The conditional form of any game: `conditional(WGAN)` is `class (Conditional, WGAN)`."""
+    name = f"Conditional{cls.__name__}"
+    bases, doc = (Conditional, cls), f"{cls.__doc__.partition(chr(10))[0][:-1]}, conditional."
+    return dataclass(eq=False, kw_only=True)(type(name, bases, {"__doc__": doc}))

@@ -54,6 +54,8 @@ def save_checkpoint(path, model, state):
         arrays[f"{player}_theta"] = to_numpy(getattr(model, player).theta)
         for key, value in getattr(model, f"{player}_optimizer").state().items():
             arrays[f"{player}_optimizer_{key}"] = to_numpy(value)
+    if model.average:
+        arrays["G_average_theta"] = to_numpy(model.G_average.theta)
     write_atomically(path, lambda file: np.savez(file, **arrays))
 
 
@@ -91,28 +93,24 @@ def _read(path):
 
 
 def _restore(model, arrays):
+    players = {"G": model.G, "D": model.D} | (
+        {"G_average": model.G_average} if model.average else {}
+    )
+    for player, network in players.items():
+        network.theta[...] = _fitting(model, arrays, f"{player}_theta", network.theta)
     for player in ("G", "D"):
-        network = getattr(model, player)
-        optimizer = getattr(model, f"{player}_optimizer")
-        _fit(f"{player}_theta", arrays[f"{player}_theta"], network.theta)
-        network.theta[...] = model.asarray(arrays[f"{player}_theta"])
-        prefix = f"{player}_optimizer_"
-        state = {}
-        for key in ("t", *optimizer.slots):
-            if prefix + key not in arrays:
-                continue
-            value = arrays[prefix + key]
-            if key == "t":
-                state[key] = int(value)
-            else:
-                _fit(prefix + key, value, network.theta)
-                state[key] = model.asarray(value)
+        optimizer, theta = getattr(model, f"{player}_optimizer"), players[player].theta
+        state = {"t": int(arrays[f"{player}_optimizer_t"])}
+        for slot in optimizer.slots if state["t"] else ():
+            state[slot] = _fitting(model, arrays, f"{player}_optimizer_{slot}", theta)
         optimizer.load_state(state)
 
 
-def _fit(name, array, like):
+def _fitting(model, arrays, name, like):
+    array = arrays[name]
     if array.shape != like.shape or not np.isfinite(array).all():
         raise CheckpointError(
             f"{name}: expected {like.shape[0]} finite numbers for this architecture, "
             f"got shape {array.shape}"
         )
+    return model.asarray(array)

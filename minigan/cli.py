@@ -15,9 +15,14 @@ from .models import MODELS, build, parameter_help
 
 # What `minigan train MODEL` does when it is not told otherwise.
 RECIPES = {
-    "gan": {"steps": 20000, "batch_size": 64},
-    "cgan": {"steps": 20000, "batch_size": 64},
-    "wgan": {"steps": 8000, "batch_size": 64},
+    "gan": {"steps": 8000, "batch_size": 64},
+    "cgan": {"steps": 10000, "batch_size": 64},
+    "wgan": {"steps": 4000, "batch_size": 64},
+    "wgan-gp": {"steps": 4000, "batch_size": 64},
+    "lsgan": {"steps": 8000, "batch_size": 64},
+    "cwgan": {"steps": 4000, "batch_size": 64},
+    "cwgan-gp": {"steps": 4000, "batch_size": 64},
+    "clsgan": {"steps": 8000, "batch_size": 64},
 }
 FROM_DATA = ("n_data", "output")  # the data decides these
 AT_WILL = ("steps", "quiet", "resume", "backend", "out", "model", "command")

@@ -22,7 +22,7 @@ import numpy as np
 
 from .backend import array_namespace, asarray_like, backend, to_numpy
 from .errors import MiniganError
-from .network import mlp
+from .network import Network, mlp
 from .optim import Adam
 
 
@@ -38,6 +38,8 @@ class Game:
     output : the generator's last layer: sigmoid for data in [0, 1], else linear
     init : of the weights: he or glorot
     lr : learning rate of both players
+    average : decay of the moving average of the generator's parameters that samples are
+        drawn with, such as 0.999; 0 draws them with the last parameters
     seed : draws the initial weights
     dtype : float32 to train, float64 or complex128 to prove
     backend : numpy or cupy; by default what MINIGAN_BACKEND says, else numpy
@@ -51,6 +53,7 @@ class Game:
     output: str = "sigmoid"
     init: str = "he"
     lr: float = 1e-3
+    average: float = 0.0
     seed: int = 0
     dtype: str = "float32"
     backend: str = None
@@ -67,6 +70,7 @@ class Game:
         self.G = mlp(sizes, rng, output=self.output, **make)
         self.D = mlp((x_width, *self.D_hidden, 1), rng, **make)
         self.G_optimizer, self.D_optimizer = self.optimizers()
+        self.G_average = Network(self.G.layers, self.G.theta + 0) if self.average else self.G
 
     def check(self):
         r"""Raises MiniganError for a width below 1 or an unknown dtype."""
@@ -76,6 +80,8 @@ class Game:
         known = ("float32", "float64", "complex128")
         if self.dtype not in known:
             raise MiniganError(f"dtype: expected one of {', '.join(known)}, got {self.dtype!r}")
+        if not 0 <= self.average < 1:
+            raise MiniganError(f"average: expected a number in [0, 1), got {self.average}")
 
     def optimizers(self):
         r"""G's and D's optimiser: Adam with $\beta_1 = 0.5$ (Radford et al. 2016)."""
@@ -87,6 +93,9 @@ class Game:
 
     def constrain(self):
         r"""What is done to D after each of its steps: nothing."""
+
+    def penalty(self, x, x_fake, c, rng):
+        r"""A further term of $L_D$ and its gradient by $\theta_D$, or None: there is none."""
 
     def condition(self, labels):
         r"""The condition c of the rows with these labels: none."""
@@ -112,25 +121,46 @@ class Game:
         D_trace = self.D.forward(self.D_input(G_trace[-1], c))
         loss, ds = self.G_loss(D_trace[-1])
         dx_fake = self.D.deltas(D_trace, ds)[0][:, : self.n_data]
-        self.G_optimizer.step(self.G.theta, self.G.gradient(G_trace, dx_fake))
+        self.descend_G(self.G.gradient(G_trace, dx_fake))
         return {"loss_G": loss}, G_trace[-1]
 
-    def D_step(self, x, x_fake, c=None):
+    def D_step(self, x, x_fake, c=None, rng=None):
         r"""(16) One step of D down $L_D(D(x), D(G(z)))$, G being constant.
 
         Two passes, two traces, both alive; the loss is a sum over the two, hence so is
-        the gradient. Shapes: x and x_fake (m, n_data). Returns the record.
+        the gradient. Shapes: x and x_fake (m, n_data). rng : of a penalty that draws
+        numbers. Returns the record.
         """
         real, fake = (self.D.forward(self.D_input(rows, c)) for rows in (x, x_fake))
         loss, ds_real, ds_fake = self.D_loss(real[-1], fake[-1])
         dtheta = self.D.gradient(real, ds_real) + self.D.gradient(fake, ds_fake)
+        record = {"loss_D": loss, **self.report(loss, ds_real, ds_fake)}
+        return record | self.descend_D(loss, dtheta, x, x_fake, c, rng)
+
+    def descend_D(self, loss, dtheta, x, x_fake, c, rng):
+        r"""The end of D's step: its penalty if it has one, the optimiser, its constraint."""
+        record, penalty = {}, self.penalty(x, x_fake, c, rng)
+        if penalty:
+            value, more = penalty
+            record = {"loss_D": loss + value, "penalty": value}
+            dtheta = dtheta + more
         self.D_optimizer.step(self.D.theta, dtheta)
         self.constrain()
-        return {"loss_D": loss, **self.report(loss, ds_real, ds_fake)}
+        return record
+
+    def descend_G(self, dtheta):
+        r"""The end of G's step: the optimiser, then the average of its parameters.
+
+        (15a) $\bar\theta \leftarrow \bar\theta + (1 - \beta)(\theta - \bar\theta)$, β = `average`
+        """
+        self.G_optimizer.step(self.G.theta, dtheta)
+        if self.average:
+            mean = self.G_average.theta
+            mean += (1 - self.average) * (self.G.theta - mean)
 
     # ---- both steps from one pass ----
 
-    def update(self, x, z, c=None):
+    def update(self, x, z, c=None, rng=None):
         r"""(17) `G_step`, then `D_step` on the same fakes, with one pass through D.
 
         D has not moved when its turn comes, so both players read the same scores. And a
@@ -155,16 +185,16 @@ class Game:
         deltas = self.D.deltas(trace, xp.ones_like(trace[-1]), stop=1)
         delta_G = ds_G * deltas[1][m:, :]
         dx_fake = self.D.dx(1, delta_G, trace[0][m:, :], trace[1][m:, :])[:, : self.n_data]
-        self.G_optimizer.step(self.G.theta, self.G.gradient(G_trace, dx_fake))
+        self.descend_G(self.G.gradient(G_trace, dx_fake))
 
         ds_D = xp.concat([ds_real, ds_fake])
         deltas_D = [None] + [
             ds_D * delta if layer.shapes else None
             for layer, delta in zip(self.D.layers, deltas[1:])
         ]
-        self.D_optimizer.step(self.D.theta, self.D.accumulate(trace, deltas_D))
-        self.constrain()
-        return {"loss_D": loss_D, "loss_G": loss_G, **self.report(loss_D, ds_real, ds_fake)}
+        D_dtheta = self.D.accumulate(trace, deltas_D)
+        record = {"loss_D": loss_D, "loss_G": loss_G, **self.report(loss_D, ds_real, ds_fake)}
+        return record | self.descend_D(loss_D, D_dtheta, x, G_trace[-1], c, rng)
 
     def iteration(self, batches, rng):
         r"""One iteration on fresh rows of `batches` and fresh noise; returns the record.
@@ -173,19 +203,23 @@ class Game:
         """
         steps = self.critic_steps()
         x, labels = next(batches)
-        record = self.update(x, self.noise(x.shape[0], rng), self.condition(labels))
+        record = self.update(x, self.noise(x.shape[0], rng), self.condition(labels), rng)
         for _ in range(steps - 1):
             x, labels = next(batches)
             z, c = self.noise(x.shape[0], rng), self.condition(labels)
-            record |= self.D_step(x, self.generate(z, c), c)
+            record |= self.D_step(x, self.G.forward(self.G_input(z, c))[-1], c, rng)
         return record
 
     # ---- samples ----
 
     def noise(self, m, rng):
         r"""$z \sim \mathcal N(0, 1)$, (m, n_noise), drawn on the host and moved."""
-        real = "float32" if self.dtype == "float32" else "float64"
-        return self.asarray(rng.standard_normal((m, self.n_noise), real))
+        return self.asarray(rng.standard_normal((m, self.n_noise), self.real_dtype))
+
+    @property
+    def real_dtype(self):
+        r"""The dtype in which random numbers are drawn."""
+        return "float32" if self.dtype == "float32" else "float64"
 
     def asarray(self, host):
         r"""The host array in the model's library; floats in its dtype, integers as such."""
@@ -194,8 +228,8 @@ class Game:
         return asarray_like(host, self.G.theta)
 
     def generate(self, z, c=None):
-        r"""G(z), or G(z, c): rows like the data (m, n_data)."""
-        return self.G.forward(self.G_input(z, c))[-1]
+        r"""G(z), or G(z, c), with the averaged parameters if there are any (m, n_data)."""
+        return self.G_average.forward(self.G_input(z, c))[-1]
 
     def sample(self, n, seed=0):
         r"""n generated rows as a NumPy array (n, n_data), the same for the same seed."""

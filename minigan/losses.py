@@ -51,3 +51,16 @@ def wasserstein(s, t):
     """
     xp, m = array_namespace(s), s.shape[0]
     return xp.sum(-t * s) / m, xp.ones_like(s) * (-t / m)
+
+
+def least_squares(s, t):
+    r"""Half the mean squared distance of the score from its target.
+
+    (5b) $\ell = \tfrac12 (s - t)^2$
+
+    (5c) $\ell' = s - t$
+
+    Source: Mao et al. (2017), Least squares generative adversarial networks, equation 2.
+    """
+    xp, m = array_namespace(s), s.shape[0]
+    return xp.sum((s - t) ** 2) / (2 * m), (s - t) / m

@@ -22,36 +22,21 @@ from .optim import RMSProp
 
 
 @dataclass(eq=False, kw_only=True)
-class WGAN(Game):
-    r"""The Wasserstein GAN with weight clipping.
+class Wasserstein(Game):
+    r"""What WGAN and WGAN-GP share: the two losses and a critic that takes more steps.
 
-    clip : bound c on every weight and bias of the critic
     n_critic : the critic's steps per step of the generator
-    D_lr : the critic's own learning rate
-
-    Source: Arjovsky, Chintala & Bottou (2017), Wasserstein GAN, algorithm 1. The schedule
-    (26) is not in the paper but in the authors' own implementation.
     """
 
-    lr: float = 5e-4
-    clip: float = 0.01
     n_critic: int = 5
-    D_lr: float = 5e-4
-
-    def __post_init__(self):
-        super().__post_init__()
-        self.constrain()
 
     def check(self):
         super().check()
-        if not self.clip > 0:
-            raise MiniganError(f"clip: expected a positive number, got {self.clip}")
         if self.n_critic < 1:
             raise MiniganError(f"n_critic: must be at least 1, got {self.n_critic}")
 
-    def optimizers(self):
-        r"""RMSProp for both, each with its own rate."""
-        return RMSProp(self.lr, rho=0.99), RMSProp(self.D_lr, rho=0.99)
+    def critic_steps(self):
+        return self.n_critic
 
     def D_loss(self, s_real, s_fake):
         r"""(24) $L_D = \mathrm{mean}\,D(G(z)) - \mathrm{mean}\,D(x)$, by (5) with t = ±1.
@@ -65,6 +50,39 @@ class WGAN(Game):
     def G_loss(self, s_fake):
         r"""(25) $L_G = -\mathrm{mean}\,D(G(z))$: the part of W that G can change."""
         return wasserstein(s_fake, +1.0)
+
+    def report(self, loss_D, ds_real, ds_fake):
+        r"""`w_estimate` $= \mathrm{mean}\,D(x) - \mathrm{mean}\,D(G(z)) = -L_D$."""
+        return {"w_estimate": -loss_D}
+
+
+@dataclass(eq=False, kw_only=True)
+class WGAN(Wasserstein):
+    r"""The Wasserstein GAN with weight clipping.
+
+    clip : bound c on every weight and bias of the critic
+    D_lr : the critic's own learning rate
+
+    Source: Arjovsky, Chintala & Bottou (2017), Wasserstein GAN, algorithm 1. The schedule
+    (26) is not in the paper but in the authors' own implementation.
+    """
+
+    lr: float = 5e-4
+    clip: float = 0.01
+    D_lr: float = 5e-4
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.constrain()
+
+    def check(self):
+        super().check()
+        if not self.clip > 0:
+            raise MiniganError(f"clip: expected a positive number, got {self.clip}")
+
+    def optimizers(self):
+        r"""RMSProp for both, each with its own rate."""
+        return RMSProp(self.lr, rho=0.99), RMSProp(self.D_lr, rho=0.99)
 
     def critic_steps(self):
         r"""(26) 100 in each of the first 25 iterations and in every 500th, else n_critic.
@@ -80,7 +98,3 @@ class WGAN(Game):
         """
         theta = self.D.theta
         theta[...] = array_namespace(theta).clip(theta, -self.clip, self.clip)
-
-    def report(self, loss_D, ds_real, ds_fake):
-        r"""`w_estimate` $= \mathrm{mean}\,D(x) - \mathrm{mean}\,D(G(z)) = -L_D$."""
-        return {"w_estimate": -loss_D}

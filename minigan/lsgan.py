@@ -1,0 +1,50 @@
+r"""Chapter 9. Least squares.
+
+The score is pulled towards a number instead of being pushed past zero: b for real rows, a
+for generated ones, and G pulls its own towards c. A row far on the right side of the
+boundary, which the cross-entropy no longer moves, is still pulled back to where the data
+are. Pulling the squared scores to +1 and −1 (a = −1, b = c = 1) is what many tutorials
+label "WGAN"; it is this loss, and its value estimates no distance.
+"""
+
+from dataclasses import dataclass
+
+from .backend import array_namespace
+from .game import Game
+from .losses import least_squares
+
+
+@dataclass(eq=False, kw_only=True)
+class LSGAN(Game):
+    r"""The least squares GAN.
+
+    a : the discriminator's target for generated rows
+    b : the discriminator's target for real rows
+    c : the generator's target for its own rows
+
+    With b − c = 1 and b − a = 2 the optimum minimises a Pearson χ² divergence (section
+    3.2.2); a = 0, b = c = 1 (section 3.2.3) is the default.
+    Source: Mao et al. (2017), Least squares generative adversarial networks, equation 2.
+    """
+
+    a: float = 0.0
+    b: float = 1.0
+    c: float = 1.0
+
+    def D_loss(self, s_real, s_fake):
+        r"""(32) $L_D = \tfrac12\mathrm{mean}\,(D(x) - b)^2 + \tfrac12\mathrm{mean}\,(D(G(z)) - a)^2$.
+
+        Returns $L_D$, $\partial L_D/\partial s$ of the real rows and of the fakes.
+        """
+        loss_real, ds_real = least_squares(s_real, self.b)
+        loss_fake, ds_fake = least_squares(s_fake, self.a)
+        return loss_real + loss_fake, ds_real, ds_fake
+
+    def G_loss(self, s_fake):
+        r"""(33) $L_G = \tfrac12\mathrm{mean}\,(D(G(z)) - c)^2$."""
+        return least_squares(s_fake, self.c)
+
+    def report(self, loss_D, ds_real, ds_fake):
+        r"""The mean scores; (5c) says $m\,ds = s - t$, so $\mathrm{mean}\,s = t + \sum_i ds_i$."""
+        xp = array_namespace(ds_real)
+        return {"D(x)": self.b + xp.sum(ds_real), "D(G(z))": self.a + xp.sum(ds_fake)}
