@@ -37,7 +37,8 @@ class Game:
     slope : of LeakyReLU below zero, in [0, 1)
     output : the generator's last layer: sigmoid for data in [0, 1], else linear
     init : of the weights: he or glorot
-    lr : learning rate of both players
+    lr : learning rate of the generator
+    D_lr : learning rate of the discriminator
     average : decay of the moving average of the generator's parameters that samples are
         drawn with, such as 0.999; 0 draws them with the last parameters
     seed : draws the initial weights
@@ -53,6 +54,7 @@ class Game:
     output: str = "sigmoid"
     init: str = "he"
     lr: float = 1e-3
+    D_lr: float = 1e-3
     average: float = 0.0
     seed: int = 0
     dtype: str = "float32"
@@ -70,7 +72,7 @@ class Game:
         self.G = mlp(sizes, rng, output=self.output, **make)
         self.D = mlp((x_width, *self.D_hidden, 1), rng, **make)
         self.G_optimizer, self.D_optimizer = self.optimizers()
-        self.G_average = Network(self.G.layers, self.G.theta + 0) if self.average else self.G
+        self.G_average = Network(self.G.layers, self.G.theta + 0) if self.average else None
 
     def check(self):
         r"""Raises MiniganError for a width below 1 or an unknown dtype."""
@@ -85,7 +87,7 @@ class Game:
 
     def optimizers(self):
         r"""G's and D's optimiser: Adam with $\beta_1 = 0.5$ (Radford et al. 2016)."""
-        return Adam(self.lr, beta1=0.5), Adam(self.lr, beta1=0.5)
+        return Adam(self.lr, beta1=0.5), Adam(self.D_lr, beta1=0.5)
 
     def critic_steps(self):
         r"""How many steps D takes in this iteration."""
@@ -229,7 +231,7 @@ class Game:
 
     def generate(self, z, c=None):
         r"""G(z), or G(z, c), with the averaged parameters if there are any (m, n_data)."""
-        return self.G_average.forward(self.G_input(z, c))[-1]
+        return (self.G_average or self.G).forward(self.G_input(z, c))[-1]
 
     def sample(self, n, seed=0):
         r"""n generated rows as a NumPy array (n, n_data), the same for the same seed."""

@@ -28,6 +28,7 @@ class GAN(Game):
     Source: Goodfellow et al. (2014), Generative adversarial nets, section 3.
     """
 
+    D_lr: float = 3e-4
     minimax: bool = False
     real_label: float = 0.9
 

@@ -99,7 +99,7 @@ class WGANGP(Wasserstein):
 
     def optimizers(self):
         r"""Adam with $\beta_1 = 0.5$, $\beta_2 = 0.9$ for both (section 4)."""
-        return Adam(self.lr, 0.5, 0.9), Adam(self.lr, 0.5, 0.9)
+        return Adam(self.lr, 0.5, 0.9), Adam(self.D_lr, 0.5, 0.9)
 
     def penalty(self, x, x_fake, c, rng):
         r"""(37) P at $\hat x = \epsilon x + (1 - \epsilon) G(z)$, ε uniform in [0, 1), one a row."""

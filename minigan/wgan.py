@@ -61,15 +61,14 @@ class WGAN(Wasserstein):
     r"""The Wasserstein GAN with weight clipping.
 
     clip : bound c on every weight and bias of the critic
-    D_lr : the critic's own learning rate
 
     Source: Arjovsky, Chintala & Bottou (2017), Wasserstein GAN, algorithm 1. The schedule
     (26) is not in the paper but in the authors' own implementation.
     """
 
     lr: float = 5e-4
-    clip: float = 0.01
     D_lr: float = 5e-4
+    clip: float = 0.01
 
     def __post_init__(self):
         super().__post_init__()

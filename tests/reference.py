@@ -46,6 +46,14 @@ def wgan_G(s_fake):
     return -anp.mean(s_fake)
 
 
+def lsgan_D(s_real, s_fake, a=0.0, b=1.0):
+    return anp.mean((s_real - b) ** 2) / 2 + anp.mean((s_fake - a) ** 2) / 2
+
+
+def lsgan_G(s_fake, c=1.0):
+    return anp.mean((s_fake - c) ** 2) / 2
+
+
 def one_hot(labels, n_classes):
     return np.array([[float(j == label) for j in range(n_classes)] for label in labels])
 
@@ -53,8 +61,8 @@ def one_hot(labels, n_classes):
 class Reference:
     """A game as two loss functions of (θ_G, θ_D), for one batch of x, z and labels."""
 
-    def __init__(self, model, D_loss, G_loss, n_classes=0):
-        width = n_classes
+    def __init__(self, model, D_loss, G_loss, n_classes=0, penalty=0.0):
+        width, self.weight = n_classes, penalty
         self.G_sizes = (model.n_noise + width, *model.G_hidden, model.n_data)
         self.D_sizes = (model.n_data + width, *model.D_hidden, 1)
         self.slope, self.output, self.n_classes = model.slope, model.output, n_classes
@@ -71,21 +79,26 @@ class Reference:
     def score(self, D, x, labels):
         return network(D, self.D_sizes, self.join(x, labels), self.slope)
 
-    def D_loss(self, D, x, x_fake, labels):
-        return self.of_D(self.score(D, x, labels), self.score(D, x_fake, labels))
+    def D_loss(self, D, x, x_fake, labels, eps=None):
+        loss = self.of_D(self.score(D, x, labels), self.score(D, x_fake, labels))
+        if not self.weight:
+            return loss
+        x_hat = eps * x + (1 - eps) * x_fake
+        slope = grad(lambda rows: anp.sum(self.score(D, rows, labels)))(x_hat)
+        return loss + self.weight * anp.mean((anp.sqrt(anp.sum(slope**2, axis=1)) - 1) ** 2)
 
     def G_loss(self, G, D, z, labels):
         return self.of_G(self.score(D, self.fakes(G, z, labels), labels))
 
-    def D_gradient(self, D, x, x_fake, labels):
-        return grad(self.D_loss)(D, x, x_fake, labels)
+    def D_gradient(self, D, x, x_fake, labels, eps=None):
+        return grad(self.D_loss)(D, x, x_fake, labels, eps)
 
     def G_gradient(self, G, D, z, labels):
         return grad(self.G_loss)(G, D, z, labels)
 
 
 class ReferenceAdam:
-    def __init__(self, lr, beta1=0.5, beta2=0.999, eps=1e-8):
+    def __init__(self, lr, beta2=0.999, beta1=0.5, eps=1e-8):
         self.lr, self.beta1, self.beta2, self.eps, self.past = lr, beta1, beta2, eps, []
 
     def step(self, theta, g):

@@ -3,6 +3,7 @@ against the complex step. Test suites of published GANs never compared the gener
 gradient through the critic; here it is the first thing compared."""
 
 import functools
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -12,8 +13,11 @@ from hypothesis import strategies as st
 from reference import Reference, ReferenceAdam, ReferenceRMSProp
 from strategies import seeds
 
-from minigan import CGAN, GAN, WGAN, Network, to_numpy
+from minigan import CGAN, GAN, LSGAN, WGAN, WGANGP, Network, conditional, to_numpy
 from minigan.gradcheck import check_gradient, to_complex
+from minigan.penalty import gradient_penalty
+
+GP_ADAM = functools.partial(ReferenceAdam, beta2=0.9)
 
 GAMES = {
     "gan": (GAN, {}, reference.gan_D, reference.gan_G, ReferenceAdam),
@@ -29,6 +33,21 @@ GAMES = {
     ),
     "cgan": (CGAN, {"n_classes": 3}, reference.gan_D, reference.gan_G, ReferenceAdam),
     "wgan": (WGAN, {}, reference.wgan_D, reference.wgan_G, ReferenceRMSProp),
+    "wgan-gp": (WGANGP, {}, reference.wgan_D, reference.wgan_G, GP_ADAM),
+    "lsgan": (LSGAN, {}, reference.lsgan_D, reference.lsgan_G, ReferenceAdam),
+    "lsgan-abc": (
+        LSGAN,
+        {"a": -1.0, "b": 0.5, "c": 0.25},
+        functools.partial(reference.lsgan_D, a=-1.0, b=0.5),
+        functools.partial(reference.lsgan_G, c=0.25),
+        ReferenceAdam,
+    ),
+    "cwgan": (
+        conditional(WGAN), {"n_classes": 3}, reference.wgan_D, reference.wgan_G, ReferenceRMSProp
+    ),
+    "cwgan-gp": (
+        conditional(WGANGP), {"n_classes": 3}, reference.wgan_D, reference.wgan_G, GP_ADAM
+    ),
 }  # fmt: skip
 
 
@@ -62,7 +81,9 @@ class Board:
         self.x = rng.random((m, 4)).astype(dtype)
         self.z = rng.standard_normal((m, 3)).astype(dtype)
         self.labels = rng.integers(0, n_classes, m) if n_classes else None
-        self.reference = Reference(self.model, D_loss, G_loss, n_classes)
+        weight = getattr(self.model, "weight", 0.0)
+        self.reference = Reference(self.model, D_loss, G_loss, n_classes, weight)
+        self.eps = np.random.default_rng(7).random((m, 1), dtype)
         self.G, self.D = (to_numpy(n.theta).astype(float) for n in (self.model.G, self.model.D))
 
     @property
@@ -73,11 +94,11 @@ class Board:
 
     def play(self, how):
         """One G step and one D step on the same fakes, plainly or from the shared pass."""
-        x, z = self.lib.array(self.x), self.lib.array(self.z)
+        x, z, rng = self.lib.array(self.x), self.lib.array(self.z), np.random.default_rng(7)
         if how == "update":
-            return self.model.update(x, z, self.c)
+            return self.model.update(x, z, self.c, rng)
         record, x_fake = self.model.G_step(z, self.c)
-        return record | self.model.D_step(x, x_fake, self.c)
+        return record | self.model.D_step(x, x_fake, self.c, rng)
 
     def expected(self):
         """(∂L_G/∂θ_G, ∂L_D/∂θ_D) by autograd."""
@@ -85,7 +106,7 @@ class Board:
         fakes = self.reference.fakes(self.G, z, self.labels)
         return (
             self.reference.G_gradient(self.G, self.D, z, self.labels),
-            self.reference.D_gradient(self.D, x, fakes, self.labels),
+            self.reference.D_gradient(self.D, x, fakes, self.labels, self.eps.astype(float)),
         )
 
 
@@ -128,7 +149,12 @@ def test_eq15_eq16_eq17_gradients_equal_the_complex_step(lib64, game, how):
     def D_loss(theta):
         D = Network(model.D.layers, theta)
         rows = (model.D_input(to_complex(rows), complex_c) for rows in (x, x_fake))
-        return model.D_loss(*(D.forward(r)[-1] for r in rows))[0]
+        loss = model.D_loss(*(D.forward(r)[-1] for r in rows))[0]
+        if not board.reference.weight:
+            return loss
+        eps = lib64.array(board.eps)
+        x_hat = model.D_input(to_complex(eps * x + (1 - eps) * x_fake), complex_c)
+        return loss + gradient_penalty(D, x_hat, n=4)[0]
 
     for name, loss in (("G", G_loss), ("D", D_loss)):
         player = getattr(model, f"{name}_optimizer")
@@ -141,11 +167,11 @@ def test_eq15_eq16_eq17_gradients_equal_the_complex_step(lib64, game, how):
 def test_three_iterations_move_both_players_as_the_reference_does(lib64, game, how):
     """Loss, backward pass, optimiser, clip and their order, all at once."""
     board = Board(game, lib64)
-    G_rule, D_rule = board.optimizer(board.model.lr), board.optimizer(board.model.lr)
+    G_rule, D_rule = board.optimizer(board.model.lr), board.optimizer(board.model.D_lr)
     for _ in range(3):
         G_gradient, D_gradient = board.expected()
         board.G, board.D = G_rule.step(board.G, G_gradient), D_rule.step(board.D, D_gradient)
-        if game == "wgan":
+        if game.endswith("wgan"):
             board.D = np.array([min(max(w, -0.01), 0.01) for w in board.D])
         board.play(how)
         assert relative(board.model.G.theta, board.G) < 1e-12
@@ -159,15 +185,20 @@ def test_the_records_state_the_losses_that_were_descended(lib64, game):
     ref = board.reference
     fakes = ref.fakes(board.G, board.z, board.labels)
     s_real, s_fake = (ref.score(board.D, rows, board.labels) for rows in (board.x, fakes))
-    expected = {"loss_D": ref.of_D(s_real, s_fake), "loss_G": ref.of_G(s_fake)}
-    if game == "wgan":
+    loss_D = ref.D_loss(board.D, board.x, fakes, board.labels, board.eps)
+    expected = {"loss_D": loss_D, "loss_G": ref.of_G(s_fake)}
+    if "wgan" in game:
         expected["w_estimate"] = np.mean(s_real) - np.mean(s_fake)
+    elif "lsgan" in game:
+        expected |= {"D(x)": np.mean(s_real), "D(G(z))": np.mean(s_fake)}
     else:
         expected["D(x)"] = np.mean(1 / (1 + np.exp(-s_real)))
         expected["D(G(z))"] = np.mean(1 / (1 + np.exp(-s_fake)))
+    if ref.weight:
+        expected["penalty"] = loss_D + expected["w_estimate"]
     assert record.keys() == expected.keys()
     for name, value in expected.items():
-        assert float(record[name]) == pytest.approx(value, rel=1e-12)
+        assert float(record[name]) == pytest.approx(value, rel=1e-12, abs=1e-14)
 
 
 @every_game
@@ -179,7 +210,7 @@ def test_a_step_moves_its_own_player_only(lib, game):
     np.testing.assert_array_equal(to_numpy(model.D.theta), D)
     assert (to_numpy(model.G.theta) != G).any()
     G = to_numpy(model.G.theta).copy()
-    model.D_step(lib.array(board.x), x_fake, board.c)
+    model.D_step(lib.array(board.x), x_fake, board.c, np.random.default_rng(7))
     np.testing.assert_array_equal(to_numpy(model.G.theta), G)
     assert (to_numpy(model.D.theta) != D).any()
 
@@ -193,8 +224,8 @@ def test_a_small_step_lowers_the_players_own_loss(game, lib64):
     before, x_fake = model.G_step(z, board.c)
     after, _ = model.G_step(z, board.c)
     assert float(after["loss_G"]) < float(before["loss_G"])
-    before = model.D_step(x, x_fake, board.c)
-    after = model.D_step(x, x_fake, board.c)
+    before = model.D_step(x, x_fake, board.c, np.random.default_rng(7))
+    after = model.D_step(x, x_fake, board.c, np.random.default_rng(7))
     assert float(after["loss_D"]) < float(before["loss_D"])
 
 
@@ -202,24 +233,18 @@ def test_a_small_step_lowers_the_players_own_loss(game, lib64):
 def test_float32_stays_float32(game, lib):
     board = Board(game, lib)
     model, dtype = board.model, lib.dtypes[0]
-    model = type(model)(**{**vars_of(model), "dtype": dtype})
+    model = type(model)(**{**asdict(model), "dtype": dtype})
     for name in ("G", "D"):
         net = getattr(model, name)
         setattr(model, name, Network(net.layers, lib.array(net.theta)))
     x, z = lib.array(board.x, dtype), lib.array(board.z, dtype)
     c = None if board.labels is None else model.condition(lib.array(board.labels))
-    record = model.update(x, z, c)
+    record = model.update(x, z, c, np.random.default_rng(7))
     for value in record.values():
         assert str(value.dtype).endswith(dtype)
     for optimizer in (model.G_optimizer, model.D_optimizer):
         for slot in optimizer.slots:
             assert to_numpy(getattr(optimizer, slot)).dtype == dtype
-
-
-def vars_of(model):
-    import dataclasses
-
-    return dataclasses.asdict(model)
 
 
 class Rows:
@@ -282,9 +307,9 @@ def test_the_iteration_of_the_cgan_gives_fakes_the_labels_of_its_rows(game, lib)
     board = Board(game, lib)
     seen = []
     update = board.model.update
-    board.model.update = lambda x, z, c: seen.append(c) or update(x, z, c)
+    board.model.update = lambda x, z, c, rng: seen.append(c) or update(x, z, c, rng)
     board.model.iteration(Rows(board), np.random.default_rng(0))
     if board.labels is None:
-        assert seen == [None]
+        assert seen[0] is None
     else:
         np.testing.assert_array_equal(to_numpy(seen[0]), reference.one_hot(board.labels, 3))

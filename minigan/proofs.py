@@ -1,0 +1,270 @@
+r"""Every derivative in this library, proven on the spot: what `minigan gradcheck` prints.
+
+In float64 each is compared with the complex step (28) through its own forward pass, and
+each layer's backward rule with its forward-mode rule by the adjoint test (29). In float32,
+where a proof would end in rounding, the same passes are compared with float64's.
+"""
+
+import copy
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from .backend import array_namespace, asarray_like, backend, to_numpy
+from .classifier import softmax_cross_entropy
+from .gradcheck import Check, check_gradient, check_layer, check_loss, check_network, compare
+from .layers import Dense, LeakyReLU, Sigmoid
+from .losses import bce_with_logits, least_squares, wasserstein
+from .models import MODELS
+from .network import Network, mlp
+
+# (seed, rows, widths): the last two have one row, and a network without hidden layers
+CASES = ((0, 5, (3, 7, 6, 4)), (1, 8, (4, 9, 2)), (2, 1, (3, 5, 1)), (3, 6, (2, 3)))
+FLOAT32 = 1e-5  # the largest relative error against float64
+DERIVATIVES = {
+    "Dense": ("1a dx", "1b dW", "1c db", "1d tangent"),
+    "LeakyReLU": ("2a dx", "2b tangent"),
+    "Sigmoid": ("3a dx", "3b tangent"),
+    "network": ("8 gradient of theta", "7 delta of x", "9 tangents"),
+}
+LOSSES = {
+    "4a": (bce_with_logits, (0.0, 0.5, 0.9, 1.0)),
+    "5a": (wasserstein, (1.0, -1.0)),
+    "5c": (least_squares, (0.0, 1.0, -1.0)),
+}
+GAMES = {name: (name, {}) for name in MODELS} | {"gan, minimax": ("gan", {"minimax": True})}
+
+
+@dataclass(frozen=True)
+class Proof:
+    r"""A line of the table: the worst of the checks of one derivative by one method."""
+
+    equation: str
+    what: str
+    check: Check
+
+
+def proofs(dtype="float64", backend_name=None):
+    r"""A list of `Proof`, one per derivative and method.
+
+    dtype : float64, to prove each derivative; float32, to compare it with float64's
+    backend_name : numpy or cupy
+    """
+    like, worst = backend(backend_name).zeros(0), {}
+    for case in CASES:
+        for subject in (of_layers, of_losses, of_network, of_games):
+            for equation, what, check in subject(case, dtype, like):
+                key = equation, what, check.method
+                if key not in worst or not check.error <= worst[key].error:
+                    worst[key] = check
+    order = sorted(worst, key=lambda key: (int(key[0].rstrip("abc")) > 9, key[1].split(":")[0]))
+    return [Proof(equation, what, worst[equation, what, m]) for equation, what, m in order]
+
+
+def table(found, title):
+    r"""The lines that show what was found, each failure with its worst entry under it."""
+    yield title
+    yield ""
+    yield f"{'':7}{'derivative':<38}{'method':<15}{'worst error':<13}{'allowed':<9}verdict"
+    for proof in found:
+        check = proof.check
+        verdict = "pass" if check.passed else "FAIL"
+        yield (
+            f"{'(' + proof.equation + ')':<7}{proof.what:<38}{check.method:<15}"
+            f"{check.error:<13.1e}{check.tolerance:<9.0e}{verdict}"
+        )
+        if not check.passed:
+            yield f"{'':7}{check.worst}"
+    failed = sum(not proof.check.passed for proof in found)
+    yield ""
+    yield f"{failed} of {len(found)} FAIL" if failed else f"all {len(found)} pass"
+
+
+# ---- what is proven; each yields (equation, what, Check) ----
+
+
+def of_layers(case, dtype, like):
+    r"""(1) to (3): each layer's methods, at random points."""
+    seed, m, (n, *_, k) = case
+    rng = np.random.default_rng(seed)
+    x, W, b, v, vk, u = draw(rng, dtype, (m, n), (n, k), (k,), (m, n), (m, k), (m, n))
+    for layer, dy, params in (
+        (Dense(n, k), vk, (W, b)), (LeakyReLU(), v, ()), (Sigmoid(), v, ())
+    ):  # fmt: skip
+        name = type(layer).__name__
+        if dtype == "float64":
+            checks = check_layer(layer, *move(like, x, *params), seed=seed)
+            yield "29", f"{name}: adjoint of dx and tangent", checks.pop()
+        else:
+            checks = against_float64(passes_of_layer(layer), like, x, dy, u, *params)
+        for derivative, check in zip(DERIVATIVES[name], checks):
+            equation, _, what = derivative.partition(" ")
+            yield equation, f"{name}: {what}", check
+
+
+def passes_of_layer(layer):
+    r"""The layer's derivatives in the order in which `check_layer` has them."""
+
+    def passes(x, dy, u, *params):
+        y = layer.forward(x, *params)
+        grads = layer.dparams(dy, x) if params else ()
+        return layer.dx(dy, x, y, *params), *grads, layer.tangent(u, x, y, *params)
+
+    return passes
+
+
+def of_losses(case, dtype, like):
+    r"""(4) and (5), and the classifier's (31): ds."""
+    seed, m, (*_, k) = case
+    rng = np.random.default_rng(seed)
+    s, wide = draw(rng, dtype, (m, 1), (m, k + 1))
+    c = np.eye(k + 1, dtype=dtype)[rng.integers(0, k + 1, m)]
+    every = [(n, loss, s, t) for n, (loss, targets) in LOSSES.items() for t in targets]
+    for equation, loss, scores, t in [*every, ("31a", softmax_cross_entropy, wide, c)]:
+        if dtype == "float64":
+            moved, t = move(like, scores)[0], move(like, c)[0] if t is c else t
+            check = check_loss(loss, moved, t)
+        else:
+
+            def ds(s, loss=loss, t=t):
+                return (loss(s, asarray_like(t.astype(str(s.dtype)), s) if t is c else t)[1],)
+
+            check = against_float64(ds, like, scores)[0]
+        yield equation, f"{loss.__name__}: ds", check
+
+
+def of_network(case, dtype, like):
+    r"""(7), (8) and (9): the passes through a stack of layers."""
+    seed, m, sizes = case
+    rng = np.random.default_rng(seed)
+    network = mlp(sizes, rng, output="sigmoid", dtype=dtype)
+    (biases,) = draw(rng, dtype, network.theta.shape)
+    theta = network.theta + np.asarray(0.1, dtype) * biases
+    x, v, u = draw(rng, dtype, (m, sizes[0]), (m, sizes[-1]), (m, sizes[0]))
+    if dtype == "float64":
+        theta, x = move(like, theta, x)
+        checks = check_network(Network(network.layers, theta), x, seed=seed)
+        for check in checks[3:]:
+            yield "29", "network: adjoint, layer by layer", check
+    else:
+
+        def passes(theta, x, v, u):
+            moved = Network(network.layers, theta)
+            trace = moved.forward(x)
+            delta = moved.deltas(trace, v)[0]
+            return moved.gradient(trace, v), delta, moved.tangents(trace, u)[-1]
+
+        checks = against_float64(passes, like, theta, x, v, u)
+    for derivative, check in zip(DERIVATIVES["network"], checks):
+        equation, _, what = derivative.partition(" ")
+        yield equation, f"network: {what}", check
+
+
+def of_games(case, dtype, like):
+    r"""(15), (16) and (17): what each step of each game hands to its optimiser."""
+    for name in GAMES:
+        game = Board(name, case, dtype, like)
+        steps = game.gradients()
+        if dtype == "float64":
+            judges = game.losses()
+            checks = [
+                check_gradient(player, judges[player], getattr(game.model, player).theta, grad)
+                for _, player, grad in steps
+            ]
+        else:
+            exact = Board(name, case, "float64", like, rounded=True).gradients()
+            checks = [
+                compare(player, "float32", low, high, FLOAT32)
+                for (_, player, low), (_, _, high) in zip(steps, exact)
+            ]
+        for (step, player, _), check in zip(steps, checks):
+            equation, _, method = step.partition(" ")
+            yield equation, f"{name}: {method}, gradient of {player}", check
+
+
+class Board:
+    r"""A small game, a batch to play it with, and optimisers that only take note."""
+
+    def __init__(self, name, case, dtype, like, rounded=False):
+        self.seed, m, (_, *hidden, _) = case
+        model_name, options = GAMES[name]
+        cls = MODELS[model_name]
+        if "n_classes" in {field.name for field in fields(cls)}:
+            options = options | {"n_classes": 3}
+        widths = {"n_data": 4, "n_noise": 3, "G_hidden": hidden, "D_hidden": hidden[::-1]}
+        library = array_namespace(like).__name__.rpartition(".")[2]
+        self.model = cls(**widths, **options, dtype=dtype, backend=library)
+        rng, host = np.random.default_rng(self.seed), "float32" if rounded else dtype
+        for network in (self.model.G, self.model.D):
+            start = to_numpy(network.theta).astype(host)
+            (noise,) = draw(rng, host, start.shape)
+            theta = (start + np.asarray(0.1, host) * noise).astype(dtype)
+            network.theta[...] = asarray_like(theta, network.theta)
+        x, z = draw(rng, host, (m, 4), (m, 3))
+        self.x, self.z = (asarray_like(a.astype(dtype), like) for a in (x, z))
+        self.c = self.model.condition(asarray_like(rng.integers(0, 3, m), like))
+
+    def random(self, shape, dtype):
+        r"""Stands in for a penalty's random numbers: the same ones at every call."""
+        return np.random.default_rng(self.seed).random(shape, "float32").astype(dtype)
+
+    def gradients(self):
+        r"""A list of (equation and step, player, gradient)."""
+        model, x, z, c = self.model, self.x, self.z, self.c
+        model.G_optimizer, model.D_optimizer = G, D = Note(), Note()
+        model.constrain = lambda: None
+        _, x_fake = model.G_step(z, c)
+        model.D_step(x, x_fake, c, self)
+        found = [("15 G_step", "G", G.dtheta), ("16 D_step", "D", D.dtheta)]
+        model.update(x, z, c, self)
+        return [*found, ("17 update", "G", G.dtheta), ("17 update", "D", D.dtheta)]
+
+    def losses(self):
+        r"""{player: its loss as a function of its parameters}, by forward passes alone."""
+        model, x, z, c = self.model, self.x, self.z, self.c
+        x_fake = model.G.forward(model.G_input(z, c))[-1]
+
+        def L_G(theta):
+            rows = Network(model.G.layers, theta).forward(model.G_input(z, c))[-1]
+            return model.G_loss(model.D.forward(model.D_input(rows, c))[-1])[0]
+
+        def L_D(theta):
+            twin = copy.copy(model)
+            twin.D = Network(model.D.layers, theta)
+            s_real, s_fake = (
+                twin.D.forward(twin.D_input(rows, c))[-1] for rows in (x, x_fake)
+            )
+            penalty = twin.penalty(x, x_fake, c, self)
+            loss = twin.D_loss(s_real, s_fake)[0]
+            return loss + penalty[0] if penalty else loss
+
+        return {"G": L_G, "D": L_D}
+
+
+class Note:
+    r"""Stands in for an optimiser: keeps the gradient and moves nothing."""
+
+    def step(self, theta, dtheta):
+        self.dtheta = dtheta
+
+
+# ---- drawing and comparing ----
+
+
+def draw(rng, dtype, *shapes):
+    r"""Standard normal arrays of these shapes, on the host."""
+    return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+
+
+def move(like, *hosts):
+    r"""The host arrays in the library of `like`."""
+    return [asarray_like(host, like) for host in hosts]
+
+
+def against_float64(passes, like, *hosts):
+    r"""A `Check` of each result of `passes` in float32 against the same in float64."""
+    low, high = (
+        passes(*move(like, *(host.astype(dtype) for host in hosts)))
+        for dtype in ("float32", "float64")
+    )
+    return [compare("result", "float32", a, b, FLOAT32) for a, b in zip(low, high)]

@@ -1,0 +1,155 @@
+"""Chapter 10: the penalty's value against autograd's slope, its second-order gradient against
+the complex step, and the points at which it is taken."""
+
+import autograd.numpy as anp
+import numpy as np
+import pytest
+import reference
+from autograd import grad
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import seeds, sizes, slopes
+
+from minigan import WGANGP, MiniganError, Network, conditional, mlp, to_numpy
+from minigan.gradcheck import check_gradient, to_complex
+from minigan.penalty import gradient_penalty
+
+depths = st.lists(st.integers(1, 7), min_size=1, max_size=4).map(tuple)
+weights = st.sampled_from([0.1, 1.0, 10.0])
+
+
+@st.composite
+def critics(draw):
+    """(critic of 1 to 4 hidden layers, rows, its sizes and slope), float64 on NumPy."""
+    n, slope = draw(sizes), draw(slopes)
+    widths, rng = (n, *draw(depths), 1), np.random.default_rng(draw(seeds))
+    D = mlp(widths, rng, slope=slope, dtype="float64")
+    D.theta[...] += 0.1 * rng.standard_normal(D.theta.shape)
+    return D, rng.standard_normal((draw(sizes), n)), widths, slope
+
+
+def plain(theta, x, widths, slope, weight, one_sided):
+    g = grad(lambda rows: anp.sum(reference.network(theta, widths, rows, slope)))(x)
+    excess = anp.sqrt(anp.sum(g**2, axis=1)) - 1
+    return weight * anp.mean((anp.maximum(excess, 0) if one_sided else excess) ** 2)
+
+
+def slopes_are_there(D, x):
+    return np.linalg.norm(D.deltas(D.forward(x), np.ones((len(x), 1)))[0], axis=1).min() > 1e-3
+
+
+@given(critics(), weights, st.booleans())
+def test_eq34_the_penalty_is_the_mean_squared_excess_of_autograds_slope(
+    drawn, weight, one_sided
+):
+    D, x, widths, slope = drawn
+    value, _ = gradient_penalty(D, x, weight, one_sided)
+    assert value == pytest.approx(plain(D.theta, x, widths, slope, weight, one_sided), 1e-12)
+
+
+@given(critics(), weights, st.booleans())
+def test_eq35_eq36_its_gradient_is_the_complex_steps(lib64, drawn, weight, one_sided):
+    D, x, *_ = drawn
+    if not slopes_are_there(D, x):
+        return  # where a slope vanishes, its norm has a kink
+    theta, x = lib64.array(D.theta), lib64.array(x)
+    _, dtheta = gradient_penalty(Network(D.layers, theta), x, weight, one_sided)
+
+    def P(theta):
+        return gradient_penalty(Network(D.layers, theta), to_complex(x), weight, one_sided)[0]
+
+    check = check_gradient("penalty", P, theta, dtheta)
+    assert check.passed, check
+
+
+@given(critics(), weights, st.booleans())
+def test_eq36_its_gradient_is_autograds_second_order(drawn, weight, one_sided):
+    D, x, widths, slope = drawn
+    if not slopes_are_there(D, x):
+        return
+    expected = grad(plain)(D.theta, x, widths, slope, weight, one_sided)
+    _, dtheta = gradient_penalty(D, x, weight, one_sided)
+    assert np.linalg.norm(dtheta - expected) <= 1e-11 * np.linalg.norm(expected)
+
+
+@given(critics())
+def test_eq36_no_bias_can_lower_it(drawn):
+    D, x, *_ = drawn
+    _, dtheta = gradient_penalty(D, x)
+    for W_b in Network(D.layers, dtheta).params:
+        if W_b:
+            np.testing.assert_array_equal(W_b[1], 0)
+
+
+def test_eq35_a_slope_of_zero_is_safe(lib):
+    D = mlp((3, 4, 1), np.random.default_rng(0))
+    D = Network(D.layers, lib.array(D.theta * 0))
+    value, dtheta = gradient_penalty(D, lib.array(np.ones((2, 3)), "float32"))
+    assert float(value) == 10.0
+    np.testing.assert_array_equal(to_numpy(dtheta), 0)
+
+
+def test_the_slope_along_a_condition_is_free():
+    """Columns beyond n change neither the norm nor, through it, their weights' share."""
+    D = mlp((5, 4, 1), np.random.default_rng(0), dtype="float64")
+    x = np.random.default_rng(1).standard_normal((6, 5))
+    _, dtheta = gradient_penalty(D, x, n=3)
+    check = check_gradient(
+        "penalty",
+        lambda t: gradient_penalty(Network(D.layers, t), to_complex(x), n=3)[0],
+        D.theta,
+        dtheta,
+    )
+    assert check.passed, check
+    dW = Network(D.layers, dtheta).params[0][0]
+    np.testing.assert_array_equal(dW[3:], 0)
+    assert (dW[:3] != 0).any()
+
+
+def test_a_curved_critic_is_refused_with_the_reason():
+    D = mlp((3, 1), np.random.default_rng(0), output="sigmoid")
+    with pytest.raises(MiniganError, match="Sigmoid is curved, and its second derivative"):
+        gradient_penalty(D, np.ones((2, 3), "float32"))
+
+
+@pytest.mark.parametrize("cls", [WGANGP, conditional(WGANGP)])
+def test_eq37_points_lie_on_the_segments_uniformly_each_row_by_itself(cls, monkeypatch):
+    seen = []
+
+    def spy(D, x_hat, *args):
+        seen.append(x_hat)
+        return gradient_penalty(D, x_hat, *args)
+
+    monkeypatch.setattr("minigan.penalty.gradient_penalty", spy)
+    model = cls(n_data=2, G_hidden=(4,), D_hidden=(4,), dtype="float64")
+    m = 20000
+    x, x_fake = np.tile([0.0, 2.0], (m, 1)), np.tile([1.0, -2.0], (m, 1))
+    labels = np.arange(m) % 10
+    model.penalty(x, x_fake, model.condition(labels), np.random.default_rng(0))
+    eps = 1 - seen[0][:, 0]
+    np.testing.assert_allclose(seen[0][:, 1], 4 * eps - 2, atol=1e-12)
+    assert 0 <= eps.min() <= eps.max() < 1
+    quantiles = np.quantile(eps, [0.1, 0.25, 0.5, 0.75, 0.9])
+    np.testing.assert_allclose(quantiles, [0.1, 0.25, 0.5, 0.75, 0.9], atol=0.02)
+    assert len(np.unique(eps)) > 0.99 * m
+    if cls is not WGANGP:
+        np.testing.assert_array_equal(seen[0][:, 2:], reference.one_hot(labels, 10))
+
+
+def test_a_trained_critic_has_slopes_near_one():
+    """What the penalty is for: between two distributions the critic's slope goes to 1."""
+    rng = np.random.default_rng(0)
+    model = WGANGP(n_data=2, output="linear", D_hidden=(32, 32), dtype="float64", weight=100.0)
+    centres = np.array([[[2.0, 0]], [[-2.0, 0]]])
+    for _ in range(600):
+        x, x_fake = rng.standard_normal((2, 64, 2)) + centres
+        model.D_step(x, x_fake, None, rng)
+    x, x_fake = rng.standard_normal((2, 500, 2)) + centres
+    x_hat = x + rng.random((500, 1)) * (x_fake - x)
+    g = model.D.deltas(model.D.forward(x_hat), np.ones((500, 1)))[0]
+    assert np.median(abs(np.linalg.norm(g, axis=1) - 1)) < 0.1
+
+
+def test_the_penalty_must_have_a_positive_weight():
+    with pytest.raises(MiniganError, match="weight: expected a positive number, got 0"):
+        WGANGP(weight=0.0)
