@@ -1,4 +1,4 @@
-"""The command line: minigan train | sample | download."""
+"""The command line: minigan train | sample | download | gradcheck."""
 
 import argparse
 import contextlib
@@ -12,6 +12,7 @@ import numpy as np
 from .backend import BACKENDS
 from .errors import MiniganError, RunError
 from .models import MODELS, build, parameter_help
+from .proofs import gradcheck_command
 
 # What `minigan train MODEL` does when it is not told otherwise.
 RECIPES = {
@@ -42,6 +43,10 @@ SAMPLE_EXAMPLES = """examples:
 DOWNLOAD_EXAMPLES = """examples:
   minigan download mnist
   minigan download mnist --to data/mnist
+"""
+GRADCHECK_EXAMPLES = """examples:
+  minigan gradcheck
+  minigan gradcheck --backend cupy --dtype float32
 """
 
 
@@ -85,6 +90,11 @@ def parser():
     download.add_argument("name", choices=["mnist"])
     download.add_argument("--to", metavar="DIR", help="default: where --data mnist looks")
     download.add_argument("--url", help="a mirror's address, in place of the known ones")
+
+    proof = add_command(commands, "gradcheck", "prove every derivative", GRADCHECK_EXAMPLES)
+    proof.set_defaults(command=gradcheck_command, dtype="float64", backend=None)
+    proof.add_argument("--dtype", choices=["float64", "float32"], help="default float64")
+    proof.add_argument("--backend", choices=BACKENDS, help="where the passes are computed")
     return top
 
 

@@ -1,0 +1,138 @@
+"""`minigan gradcheck`, as a subprocess and from within: nothing is missing, nothing hides."""
+
+import inspect
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from minigan import Dense, LeakyReLU, Network, layers, losses
+from minigan.backend import backend
+from minigan.cli import main
+from minigan.errors import BackendError
+from minigan.models import MODELS
+from minigan.proofs import GAMES, proofs
+
+
+def gradcheck(*options, bug=""):
+    """Run the command in a process of its own, after the bug has been injected there."""
+    code = f"import sys\nfrom minigan.cli import main\n{bug}\nsys.exit(main(sys.argv[1:]))"
+    return subprocess.run(
+        [sys.executable, "-c", code, "gradcheck", *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )
+
+
+def test_the_command_proves_everything_within_ten_seconds():
+    begun = time.perf_counter()
+    done = gradcheck()
+    assert time.perf_counter() - begun < 10
+    assert done.returncode == 0, done.stdout
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    found = [line for line in lines if line.startswith("(")]
+    assert lines[0].startswith("every derivative of minigan in float64")
+    assert lines[-1] == f"all {len(found)} pass"
+    assert all(line.split()[-1] == "pass" for line in found)
+    numbers = "1a 1b 1c 1d 2a 2b 3a 3b 4a 5a 7 8 9 15 16 17 29 31a"
+    for equation in numbers.split():
+        assert any(line.startswith(f"({equation}) ") for line in found), equation
+
+
+BUG = "from minigan import Sigmoid\nSigmoid.dx = lambda self, dy, x, y: dy * y"
+
+
+def test_an_injected_bug_gives_exit_status_1_and_is_named():
+    done = gradcheck(bug=BUG)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    wrong = [i for i, line in enumerate(lines) if line.endswith("FAIL")]
+    named = {lines[i].split()[0] for i in wrong[:-1]}
+    assert named >= {"(3a)", "(3b)", "(7)", "(8)", "(15)", "(17)"}
+    assert not named & {"(1a)", "(2a)", "(4a)", "(16)"}
+    assert "claimed" in lines[wrong[0] + 1]
+    assert "measured" in lines[wrong[0] + 1]
+    assert lines[-1].startswith(f"{len(wrong) - 1} of ")
+    assert lines[-1].endswith(" FAIL")
+
+
+def test_float32_is_compared_with_float64(capsys):
+    assert main(["gradcheck", "--dtype", "float32"]) == 0
+    text = capsys.readouterr().out
+    assert "in float32, measured by the same in float64" in text
+    assert "1e-05    pass" in text
+    assert "complex step" not in text
+
+
+def test_a_pass_that_loses_digits_fails_in_float32(monkeypatch):
+    dx = Dense.dx
+
+    def half(self, dy, *args):
+        rounded = dy.astype("float16").astype("float32") if dy.dtype == "float32" else dy
+        return dx(self, rounded, *args)
+
+    monkeypatch.setattr(Dense, "dx", half)
+    failed = {proof.equation for proof in proofs("float32") if not proof.check.passed}
+    assert failed >= {"1a", "7", "15", "17"}
+    assert not failed & {"1b", "1c", "1d", "2a"}
+
+
+def test_nothing_that_has_a_derivative_is_left_out():
+    what = {proof.what.partition(":")[0] for proof in proofs()}
+    for module, kind in ((layers, inspect.isclass), (losses, inspect.isfunction)):
+        for name, thing in inspect.getmembers(module, kind):
+            if thing.__module__ == module.__name__ and name != "sigmoid":
+                assert name in what
+    assert what >= set(MODELS) | set(GAMES) | {"gan, minimax", "network"}
+
+
+@pytest.mark.parametrize("rows", [5, 8, 1, 6])
+def test_nan_in_one_of_the_cases_fails(rows, monkeypatch):
+    dx = LeakyReLU.dx
+
+    def sometimes(self, dy, x, y):
+        return dx(self, dy, x, y) * (np.nan if len(x) == rows else 1)
+
+    monkeypatch.setattr(LeakyReLU, "dx", sometimes)
+    monkeypatch.setattr("minigan.proofs.GAMES", {})
+    failed = {proof.equation for proof in proofs() if not proof.check.passed}
+    assert failed >= {"2a", "2b", "29"}
+    assert not failed & {"1a", "3a", "4a"}
+
+
+def test_the_worst_of_the_cases_is_the_one_that_is_shown(monkeypatch):
+    tangents = Network.tangents
+
+    def drifting(self, trace, u):
+        return [(1 + 1e-14 * len(u)) * v for v in tangents(self, trace, u)]
+
+    monkeypatch.setattr(Network, "tangents", drifting)
+    monkeypatch.setattr("minigan.proofs.GAMES", {})
+    (check,) = (proof.check for proof in proofs() if proof.equation == "9")
+    assert check.passed
+    assert check.error == pytest.approx(8e-14, abs=2e-15)  # the case of eight rows
+
+
+def test_a_gpu_is_used_or_its_absence_is_one_clear_line():
+    done = gradcheck("--backend", "cupy", "--dtype", "float32")
+    if done.returncode == 0:
+        assert done.stdout.splitlines()[-1].startswith("all ")
+        return
+    with pytest.raises(BackendError) as absent:
+        backend("cupy")
+    assert done.returncode == 2
+    assert done.stderr == f"minigan: {absent.value}\n"
+
+
+def test_the_help_has_examples(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["gradcheck", "--help"])
+    assert stopped.value.code == 0
+    text = capsys.readouterr().out
+    assert "examples:\n  minigan gradcheck\n" in text
