@@ -16,7 +16,7 @@ from .proofs import gradcheck_command
 
 # What `minigan train MODEL` does when it is not told otherwise.
 RECIPES = {
-    "gan": {"steps": 8000, "batch_size": 64},
+    "gan": {"steps": 12000, "batch_size": 64},
     "cgan": {"steps": 10000, "batch_size": 64},
     "wgan": {"steps": 4000, "batch_size": 64},
     "wgan-gp": {"steps": 4000, "batch_size": 64},

@@ -153,7 +153,8 @@ class Game:
     def descend_G(self, dtheta):
         r"""The end of G's step: the optimiser, then the average of its parameters.
 
-        (15a) $\bar\theta \leftarrow \bar\theta + (1 - \beta)(\theta - \bar\theta)$, β = `average`
+        (15a) $\bar\theta \leftarrow \bar\theta + (1 - \beta)(\theta - \bar\theta)$,
+        β being `average`
         """
         self.G_optimizer.step(self.G.theta, dtheta)
         if self.average:

@@ -32,7 +32,8 @@ class LSGAN(Game):
     c: float = 1.0
 
     def D_loss(self, s_real, s_fake):
-        r"""(32) $L_D = \tfrac12\mathrm{mean}\,(D(x) - b)^2 + \tfrac12\mathrm{mean}\,(D(G(z)) - a)^2$.
+        r"""(32) $L_D = \tfrac12\,\mathrm{mean}\,(D(x) - b)^2
+        + \tfrac12\,\mathrm{mean}\,(D(G(z)) - a)^2$.
 
         Returns $L_D$, $\partial L_D/\partial s$ of the real rows and of the fakes.
         """
@@ -45,6 +46,9 @@ class LSGAN(Game):
         return least_squares(s_fake, self.c)
 
     def report(self, loss_D, ds_real, ds_fake):
-        r"""The mean scores; (5c) says $m\,ds = s - t$, so $\mathrm{mean}\,s = t + \sum_i ds_i$."""
+        r"""The mean scores of real rows and of fakes.
+
+        (5c) says $m\,ds = s - t$, so $\mathrm{mean}\,s = t + \sum_i ds_i$.
+        """
         xp = array_namespace(ds_real)
         return {"D(x)": self.b + xp.sum(ds_real), "D(G(z))": self.a + xp.sum(ds_fake)}

@@ -108,7 +108,8 @@ class Adam(Optimizer):
     \hat m = aM, \quad \hat v = cV, \quad a = \dfrac{1 - \beta_1}{1 - \beta_1^t}, \quad
     c = \dfrac{1 - \beta_2}{1 - \beta_2^t}$
 
-    and (14b) becomes $\theta \leftarrow \theta - (\alpha a/\sqrt c)\,M/(\sqrt V + \epsilon/\sqrt c)$.
+    and (14b) becomes
+    $\theta \leftarrow \theta - (\alpha a/\sqrt c)\,M/(\sqrt V + \epsilon/\sqrt c)$.
     Source: Kingma & Ba (2015), Adam, algorithm 1. α is `lr`.
     """
 

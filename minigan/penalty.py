@@ -46,7 +46,8 @@ def gradient_penalty(D, x_hat, weight=10.0, one_sided=False, n=None):
 
     (34) $P = \lambda\,\mathrm{mean}_i\,(\|g_i\| - 1)^2$, or with $\max(0, \|g_i\| - 1)^2$
 
-    (35) $u_i = \partial P/\partial g_i = \dfrac{2\lambda}{m}\,(\|g_i\| - 1)\,\dfrac{g_i}{\|g_i\|}$,
+    (35) $u_i = \partial P/\partial g_i
+    = \dfrac{2\lambda}{m}\,(\|g_i\| - 1)\,\dfrac{g_i}{\|g_i\|}$,
     and 0 where $g_i = 0$, since the norm has no slope there
 
     (36) $dW_l = u_{l-1}^\top \delta_l$, $db_l = 0$
@@ -57,8 +58,8 @@ def gradient_penalty(D, x_hat, weight=10.0, one_sided=False, n=None):
     for layer in D.layers:
         if not isinstance(layer, (Dense, LeakyReLU)):
             raise MiniganError(
-                f"gradient penalty: {type(layer).__name__} is curved, and its second derivative "
-                "is missing from (36); use Dense and LeakyReLU layers in the critic"
+                f"gradient penalty: {type(layer).__name__} is curved, and its second "
+                "derivative is missing from (36); use Dense and LeakyReLU layers in the critic"
             )
     xp, m = array_namespace(x_hat), x_hat.shape[0]
     trace = D.forward(x_hat)
@@ -102,7 +103,9 @@ class WGANGP(Wasserstein):
         return Adam(self.lr, 0.5, 0.9), Adam(self.D_lr, 0.5, 0.9)
 
     def penalty(self, x, x_fake, c, rng):
-        r"""(37) P at $\hat x = \epsilon x + (1 - \epsilon) G(z)$, ε uniform in [0, 1), one a row."""
+        r"""(37) P at $\hat x = \epsilon x + (1 - \epsilon)\,G(z)$, ε uniform in [0, 1), one per
+        row.
+        """
         eps = self.asarray(rng.random((x.shape[0], 1), self.real_dtype))
         x_hat = self.D_input(eps * x + (1 - eps) * x_fake, c)
         return gradient_penalty(self.D, x_hat, self.weight, self.one_sided, self.n_data)

@@ -58,8 +58,8 @@ class Run:
             )
         if not overwrite:
             raise RunError(
-                f"{folder} holds a run already; --resume continues it, --overwrite replaces it, "
-                "--out names another folder"
+                f"{folder} holds a run already; --resume continues it, --overwrite replaces "
+                "it, --out names another folder"
             )
         shutil.rmtree(folder)
 

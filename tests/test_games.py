@@ -43,7 +43,11 @@ GAMES = {
         ReferenceAdam,
     ),
     "cwgan": (
-        conditional(WGAN), {"n_classes": 3}, reference.wgan_D, reference.wgan_G, ReferenceRMSProp
+        conditional(WGAN),
+        {"n_classes": 3},
+        reference.wgan_D,
+        reference.wgan_G,
+        ReferenceRMSProp,
     ),
     "cwgan-gp": (
         conditional(WGANGP), {"n_classes": 3}, reference.wgan_D, reference.wgan_G, GP_ADAM
@@ -313,3 +317,18 @@ def test_the_iteration_of_the_cgan_gives_fakes_the_labels_of_its_rows(game, lib)
         assert seen[0] is None
     else:
         np.testing.assert_array_equal(to_numpy(seen[0]), reference.one_hot(board.labels, 3))
+
+
+def test_eq15a_samples_come_from_the_average_of_the_generators_parameters(lib64):
+    board = Board("gan", lib64)
+    model, beta = board.model, 0.75
+    model.average = beta
+    mean = to_numpy(model.G.theta).copy()
+    model.G_average = Network(model.G.layers, lib64.array(mean.copy()))
+    z = lib64.array(board.z)
+    for _ in range(3):
+        model.G_step(z)
+        mean = beta * mean + (1 - beta) * to_numpy(model.G.theta)
+    assert relative(model.G_average.theta, mean) < 1e-14
+    expected = board.reference.fakes(mean, board.z, None)
+    assert relative(model.generate(z), expected) < 1e-13

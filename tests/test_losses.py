@@ -6,10 +6,10 @@ import scipy.special
 from hypothesis import given
 from strategies import normal, scores, sizes, targets
 
-from minigan import bce_with_logits, to_numpy, wasserstein
+from minigan import bce_with_logits, least_squares, to_numpy, wasserstein
 from minigan.gradcheck import check_loss
 
-LOSSES = [bce_with_logits, wasserstein]
+LOSSES = [bce_with_logits, wasserstein, least_squares]
 
 
 @given(scores(), targets)
@@ -72,3 +72,14 @@ def test_losses_follow_the_dtype_of_the_scores(lib, loss):
         value, ds = loss(lib.array([[1.0], [-2.0]], dtype), 0.9)
         assert str(value.dtype).endswith(dtype)
         assert to_numpy(ds).dtype == dtype
+
+
+@given(normal(sizes, 1), targets)
+def test_eq5b_eq5c_least_squares_is_half_the_mean_squared_distance(lib, s, t):
+    dtype = lib.dtypes[-1]
+    s = s.astype(dtype).astype(float)
+    value, ds = least_squares(lib.array(s, dtype), t)
+    eps = float(np.finfo(dtype).eps)
+    expected = sum((v - t) ** 2 for v in s.ravel().tolist()) / (2 * len(s))
+    assert float(value) == pytest.approx(expected, rel=20 * eps, abs=eps**2)
+    np.testing.assert_allclose(to_numpy(ds), (s - t) / len(s), rtol=4 * eps, atol=eps)

@@ -64,7 +64,7 @@ def test_eq13_rmsprop(lib, drawn, lr, rho):
 
 
 @given(descents(), learning, rates, rates)
-def test_eq14_eq14a_eq14b_adam_is_autograds(lib, drawn, lr, beta1, beta2):
+def test_eq14_eq14a_eq14b_eq14c_adam_is_autograds(lib, drawn, lr, beta1, beta2):
     start, gradients = drawn
     theta = descend(lib, Adam(lr, beta1, beta2), start, gradients)
     reference = adam(
