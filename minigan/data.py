@@ -17,7 +17,6 @@ Pixels lie in [0, 1], with 0 the background.
 import operator
 import re
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +131,7 @@ def load(name, data_dir=None):
 
 def mnist5k():
     r"""The digits shipped with minigan; see digits/PROVENANCE.txt."""
-    digits = files(__package__) / "digits" / "mnist5k.npz"
+    digits = Path(__file__).parent / "digits" / "mnist5k.npz"
     with digits.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         return Dataset(_pixels(arrays["x"]), arrays["labels"], (28, 28), "mnist5k")
 

@@ -77,7 +77,7 @@ class Network:
         return self.layers[l - 1].dx(dy, x, y, *self.params[l - 1])
 
     def accumulate(self, trace, deltas):
-        r"""(8) $\partial L/\partial\theta_l = \texttt{dparams}_l(\delta_l, x_{l-1})$, every l in
+        r"""(8) $\partial L/\partial\theta_l = \texttt{dparams}_l(\delta_l, x_{l-1})$, all in
         one flat array like θ.
 
         A parameter touches the loss only through its own layer's output $x_l$, whose share
