@@ -9,8 +9,6 @@ JSON, and is read with allow_pickle=False: opening a stranger's file runs none o
 
 import json
 import os
-import zipfile
-import zlib
 
 import numpy as np
 
@@ -83,6 +81,9 @@ def load_checkpoint(path, backend=None):
 
 
 def _read(path):
+    import zipfile  # slow to import, as is all that reads files: only when it is used
+    import zlib
+
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
