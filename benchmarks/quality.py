@@ -41,9 +41,7 @@ def main():
     test = mnist(args.data_dir, split="test")
     accuracy = np.mean(judge.labels(test.x) == test.labels)
     print(f"the classifier reads {accuracy:.2%} of the genuine test digits\n")
-    print(
-        "| model | seed | seconds | of CPU | rarest digit | labels right | w_estimate: last of peak |"
-    )
+    print("| model | seed | seconds | of CPU | rarest digit | labels right | w: last of peak |")
     print("|---|---|---|---|---|---|---|", flush=True)
     for model in args.models:
         for seed in args.seeds:
