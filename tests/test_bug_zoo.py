@@ -1,0 +1,65 @@
+"""Every bug of the zoo, let out alone, is killed by the tests that the catalogue names."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import bug_zoo
+import pytest
+from bug_zoo import ZOO
+
+ROOT = Path(__file__).resolve().parents[1]
+SIXTEEN = """
+    the fake pass overwrites the real pass; the generators gradient does not pass through D;
+    elementwise product for a matrix product; the lost 1 over m; a sum where a mean is stated;
+    sigma of 2x; adam without the power t; the clip before the step; the clip missing;
+    the critics sign flipped; real and fake swapped; labels not permuted with their images;
+    loss from clipped p and gradient from unclipped; a condition given to G but not to D;
+    the saturating loss labelled non saturating; batches that never reach part of the data;
+    leaky relu loses its slope on the way back
+"""
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """What became of every test, with no bug and with each of them, in one other process."""
+    report = tmp_path_factory.mktemp("zoo") / "report.json"
+    done = subprocess.run(
+        [sys.executable, bug_zoo.__file__, report], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(report.read_text())
+
+
+@pytest.mark.parametrize("when", ["none", "none again"])
+def test_without_a_bug_every_killer_passes(released, when):
+    """The second time shows that no injection outlived its turn."""
+    tests = {test for bug in ZOO for test in bug.killed_by}
+    assert released[when] == dict.fromkeys(tests, "passed")
+
+
+@pytest.mark.parametrize("bug", ZOO, ids=lambda bug: bug.name.replace(" ", "-"))
+def test_the_bug_is_killed_by_an_assertion_of_each_of_its_killers(released, bug):
+    outcomes = released[bug.name]
+    assert sorted(outcomes) == sorted(bug.killed_by)
+    for outcome in outcomes.values():
+        assert outcome.startswith(("failed assert", "failed AssertionError"))
+
+
+def test_the_zoo_has_the_bugs_it_was_built_for_and_describes_each():
+    names = [bug.name for bug in ZOO]
+    assert len(set(names)) == len(names)
+    assert set(names) >= {" ".join(name.split()) for name in SIXTEEN.split(";")}
+    for bug in ZOO:
+        assert bug.killed_by
+        for text in (bug.looks, bug.does, bug.found):
+            assert text.strip()
+
+
+def test_the_page_is_the_catalogue():
+    path = ROOT / "docs" / "zoo.py"
+    check = subprocess.run(
+        [sys.executable, path, "--check"], capture_output=True, text=True, timeout=60
+    )
+    assert check.returncode == 0, check.stderr
