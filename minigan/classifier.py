@@ -1,19 +1,28 @@
-r"""Chapter 16. A judge of digits: a small classifier made of the same layers.
+r"""Chapter 17. A judge of digits: a small classifier made of the same layers.
 
 To say which digits a generator draws, something must read them. This network has ten
-scores per row and learns from genuine digits and their labels, slightly shifted each time
-it sees them, by the cross-entropy of its softmax. Its hidden layer also serves as the
-feature space in which distributions of digits are compared.
+scores per row and learns from genuine digits and their labels, each a little turned, sized,
+slanted and shifted anew every time it is seen, by the cross-entropy of its softmax. That
+takes 97.9% of MNIST's test digits from the 5,000 shipped ones, in 20 seconds, once: the
+parameters are kept in the user's cache. Its last hidden layer also serves as the feature
+space in which distributions of digits are compared.
 """
+
+import hashlib
+import os
+from pathlib import Path
 
 import numpy as np
 
 from .backend import array_namespace
-from .errors import DataError
+from .checkpoint import write_atomically
+from .errors import DataError, RunError
 from .network import mlp
 from .optim import Adam
 
 SIDE = 28
+HIDDEN = 512, 128
+VERSION = 1  # of the training; a new one leaves old caches alone
 FEATURES = -2  # in a trace: the last hidden layer's output
 
 
@@ -37,40 +46,71 @@ def softmax_cross_entropy(s, c):
 
 
 class Classifier:
-    r"""784 → 256 → 128 → 10 with LeakyReLU, trained by Adam with a falling rate.
+    r"""784 → 512 → 128 → 10 with LeakyReLU, trained by Adam with a falling rate.
 
-    data : a `Dataset` of 28 × 28 digits with labels
+    data : a `Dataset` of 28 × 28 pictures with labels
     epochs : passes over the data
-    seed : of the weights, the order and the shifts
+    seed : of the weights, the order and the changes to each picture
+    batch_size, lr : of the training
+    cache : read the parameters of the same training from `cache_folder()` if they are there,
+        and leave them there
 
-    Raises DataError if the data are not labelled 28 × 28 images.
+    The same arguments give the same classifier. Raises DataError if the data are not
+    labelled 28 × 28 pictures.
     """
 
-    def __init__(self, data, epochs=20, seed=0, batch_size=100, lr=2e-3):
+    def __init__(self, data, epochs=50, seed=0, batch_size=100, lr=2e-3, cache=False):
         if data.image_shape != (SIDE, SIDE) or data.labels is None:
             raise DataError(f"{data.name}: a classifier needs labelled 28 x 28 images")
+        training = epochs, seed, batch_size, lr
         rng = np.random.default_rng(seed)
-        self.network = mlp((SIDE * SIDE, 256, 128, 10), rng, slope=0.1)
-        images, targets = data.x.reshape(-1, SIDE, SIDE), np.eye(10, dtype="float32")
-        optimizer, m = Adam(lr), batch_size
+        self.n_classes = data.n_classes
+        self.network = mlp((SIDE * SIDE, *HIDDEN, data.n_classes), rng, slope=0.1)
+        path = cache_folder() / f"classifier-{fingerprint(data, training)}.npz"
+        if not (cache and self._recall(path)):
+            self._train(data, rng, epochs, batch_size, lr)
+            if cache:
+                self._keep(path)
+
+    def _train(self, data, rng, epochs, m, lr):
+        images = data.x.reshape(-1, SIDE, SIDE)
+        targets = np.eye(data.n_classes, dtype="float32")
+        optimizer = Adam(lr)
         for epoch in range(epochs):
             optimizer.lr = lr * (1 - epoch / epochs)
             order = rng.permutation(len(images))
-            for i in range(0, len(images) - m + 1, m):
+            for i in range(0, max(1, len(images) - m + 1), m):
                 rows = order[i : i + m]
-                self._learn(optimizer, shifted(images[rows], rng), targets[data.labels[rows]])
+                trace = self.network.forward(warped(images[rows], rng))
+                _, ds = softmax_cross_entropy(trace[-1], targets[data.labels[rows]])
+                optimizer.step(self.network.theta, self.network.gradient(trace, ds))
 
-    def _learn(self, optimizer, x, c):
-        trace = self.network.forward(x)
-        _, ds = softmax_cross_entropy(trace[-1], c)
-        optimizer.step(self.network.theta, self.network.gradient(trace, ds))
+    def _recall(self, path):
+        r"""Whether the file held parameters that fit; whatever else it holds is ignored."""
+        try:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+                theta = arrays["theta"]
+        except Exception:  # absent, cut short, not ours: train again
+            return False
+        fits = theta.shape == self.network.theta.shape and theta.dtype == np.float32
+        if fits and np.isfinite(theta).all():
+            self.network.theta[...] = theta
+            return True
+        return False
+
+    def _keep(self, path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, lambda file: np.savez(file, theta=self.network.theta))
+        except (OSError, RunError):
+            pass  # a folder that cannot be written costs the next call some seconds
 
     def trace(self, x):
         r"""Every layer's output for the rows x (m, 784)."""
         return self.network.forward(np.asarray(x, dtype="float32"))
 
     def labels(self, x):
-        r"""The digit each row of x (m, 784) shows (m,)."""
+        r"""The class each row of x (m, 784) shows (m,)."""
         return self.trace(x)[-1].argmax(axis=1)
 
     def features(self, x):
@@ -78,11 +118,46 @@ class Classifier:
         return self.trace(x)[FEATURES]
 
 
-def shifted(images, rng, reach=2):
-    r"""The images (m, 28, 28), each moved by up to `reach` pixels either way, as rows."""
-    m = len(images)
-    padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach)))
-    down, right = rng.integers(0, 2 * reach + 1, (2, m, 1, 1))
-    side = np.arange(SIDE)
-    moved = padded[np.arange(m)[:, None, None], down + side[:, None], right + side]
-    return moved.reshape(m, SIDE * SIDE)
+def cache_folder():
+    r"""Where minigan keeps what it can make again: MINIGAN_CACHE, or ~/.cache/minigan."""
+    return Path(os.environ.get("MINIGAN_CACHE") or "~/.cache/minigan").expanduser()
+
+
+def fingerprint(data, training):
+    r"""A name for the outcome of training on these data in this way."""
+    text = f"{VERSION} {HIDDEN} {training} {data.x.shape}"
+    content = hashlib.sha256(text.encode())
+    content.update(data.x)
+    content.update(data.labels)
+    return content.hexdigest()[:24]
+
+
+def warped(images, rng, shift=2.0, angle=0.2, zoom=0.12, slant=0.15):
+    r"""The images (m, 28, 28), each turned, sized, slanted and shifted at random, as rows.
+
+    shift : pixels, at most, either way
+    angle : radians, at most; zoom and slant are parts of the size
+
+    Pixel (i, j) of the result is read at $A(i, j) + t$ in the image, between four pixels:
+    linear interpolation in either direction. Coordinates are counted from the centre.
+    """
+    m, middle = len(images), (SIDE - 1) / 2
+    turn, size, skew = (rng.uniform(-most, most, (m, 1)) for most in (angle, zoom, slant))
+    down, right = rng.uniform(-shift, shift, (2, m, 1))
+    i, j = np.indices((SIDE, SIDE)).reshape(2, 1, -1) - middle
+    cos, sin = (1 + size) * np.cos(turn), (1 + size) * np.sin(turn)
+    row = cos * i - sin * j + down
+    column = sin * i + cos * j + skew * i + right
+    # A margin of one pixel before and two behind; all that is beyond it is background.
+    padded = np.pad(images, ((0, 0), (1, 2), (1, 2)))
+    side = SIDE + 3
+    row, column = (
+        np.clip(at + (middle + 1), 0, SIDE + 0.999).astype("float32") for at in (row, column)
+    )
+    i, j = row.astype(np.int32), column.astype(np.int32)
+    row, column = row - i, column - j
+    at = (np.arange(m, dtype=np.int32) * side**2)[:, None] + i * side + j
+    pixels = padded.ravel()
+    above = pixels[at] * (1 - column) + pixels[at + 1] * column
+    below = pixels[at + side] * (1 - column) + pixels[at + side + 1] * column
+    return above * (1 - row) + below * row

@@ -1,4 +1,4 @@
-r"""Chapter 11. Data: digits, points in the plane, and batches.
+r"""Chapter 12. Data: digits, points in the plane, and batches.
 
     data = load("mnist5k")                  # a Dataset: x (5000, 784), labels (5000,)
     for x, labels in Batches(data, 64):     # for ever; every row once per epoch

@@ -53,7 +53,6 @@ class Dense:
 
     def dx(self, dy, x, y, W, b):
         r"""(1a) Only $y_{ij}$ with the same row i sees $x_{ip}$, with slope $W_{pj}$:
-
         $dx_{ip} = \sum_j dy_{ij} W_{pj}$, so $dx = dy\,W^\top$ (m, n).
         """
         return dy @ W.T if self.k > 1 else dy * W.T  # the same, and faster so for one column

@@ -104,12 +104,14 @@ class Adam(Optimizer):
     The code keeps the sums without their factors, $M = m/(1 - \beta_1)$ and
     $V = v/(1 - \beta_2)$, which is a pass over memory less for each:
 
-    (14c) $M \leftarrow \beta_1 M + g, \quad V \leftarrow \beta_2 V + g^2, \quad
-    \hat m = aM, \quad \hat v = cV, \quad a = \dfrac{1 - \beta_1}{1 - \beta_1^t}, \quad
-    c = \dfrac{1 - \beta_2}{1 - \beta_2^t}$
+    (14c) $M \leftarrow \beta_1 M + g, \quad V \leftarrow \beta_2 V + g^2$
 
-    and (14b) becomes
-    $\theta \leftarrow \theta - (\alpha a/\sqrt c)\,M/(\sqrt V + \epsilon/\sqrt c)$.
+    Then $\hat m = aM$ with $a = (1 - \beta_1)/(1 - \beta_1^t)$, $\hat v = cV$ with
+    $c = (1 - \beta_2)/(1 - \beta_2^t)$, and (14b) becomes
+
+    $$\theta \leftarrow \theta
+      - \frac{\alpha a}{\sqrt c}\,\frac{M}{\sqrt V + \epsilon/\sqrt c}$$
+
     Source: Kingma & Ba (2015), Adam, algorithm 1. α is `lr`.
     """
 

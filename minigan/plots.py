@@ -1,4 +1,4 @@
-"""Chapter 15. Pictures: sample grids, curves, films. Everything here reads and draws only."""
+"""Chapter 16. Pictures: sample grids, curves, films. Everything here reads and draws only."""
 
 import io
 

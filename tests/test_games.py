@@ -8,10 +8,11 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import reference
+from autograd import grad
 from hypothesis import given
 from hypothesis import strategies as st
 from reference import Reference, ReferenceAdam, ReferenceRMSProp
-from strategies import seeds
+from strategies import normal, seeds, sizes
 
 from minigan import CGAN, GAN, LSGAN, WGAN, WGANGP, Network, conditional, to_numpy
 from minigan.gradcheck import check_gradient, to_complex
@@ -203,6 +204,49 @@ def test_the_records_state_the_losses_that_were_descended(lib64, game):
     assert record.keys() == expected.keys()
     for name, value in expected.items():
         assert float(record[name]) == pytest.approx(value, rel=1e-12, abs=1e-14)
+
+
+def check_losses(game, lib, s_real, s_fake):
+    """A game's losses of given scores, and their derivatives, against the plain expressions."""
+    cls, options, of_D, of_G, _ = GAMES[game]
+    model, dtype = cls(n_data=2, G_hidden=(2,), D_hidden=(2,), **options), lib.dtypes[-1]
+    moved = [lib.array(s, dtype) for s in (s_real, s_fake)]
+    s_real, s_fake = (s.astype(dtype).astype(float) for s in (s_real, s_fake))
+    loss_D, ds_real, ds_fake = model.D_loss(*moved)
+    loss_G, ds_G = model.G_loss(moved[1])
+    tolerance = 100 * float(np.finfo(dtype).eps)
+    for actual, expected in (
+        (loss_D, of_D(s_real, s_fake)),
+        (loss_G, of_G(s_fake)),
+        (ds_real, grad(of_D, 0)(s_real, s_fake)),
+        (ds_fake, grad(of_D, 1)(s_real, s_fake)),
+        (ds_G, grad(of_G)(s_fake)),
+    ):
+        gap = np.abs(np.asarray(to_numpy(actual), float) - expected).max()
+        assert gap <= tolerance * (1 + np.abs(expected).max())
+
+
+rows = normal(sizes, 1, scale=st.sampled_from([0.1, 1.0, 10.0]))
+
+
+@given(rows, rows)
+def test_eq18_eq19_the_gans_losses_are_cross_entropies(lib, s_real, s_fake):
+    check_losses("gan", lib, s_real, s_fake)
+
+
+@given(rows, rows)
+def test_eq20_the_minimax_loss_is_the_other_one(lib, s_real, s_fake):
+    check_losses("gan-minimax", lib, s_real, s_fake)
+
+
+@given(rows, rows)
+def test_eq24_eq25_the_wgans_losses_are_differences_of_means(lib, s_real, s_fake):
+    check_losses("wgan", lib, s_real, s_fake)
+
+
+@given(rows, rows)
+def test_eq32_eq33_the_lsgans_losses_are_mean_squares(lib, s_real, s_fake):
+    check_losses("lsgan-abc", lib, s_real, s_fake)
 
 
 @every_game
