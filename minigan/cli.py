@@ -10,21 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from .backend import BACKENDS
-from .errors import MiniganError, RunError
-from .models import MODELS, build, parameter_help
+from .errors import DivergedError, MiniganError, RunError
+from .models import MODELS, RECIPES, build, parameter_help
 from .proofs import gradcheck_command
 
-# What `minigan train MODEL` does when it is not told otherwise.
-RECIPES = {
-    "gan": {"steps": 12000, "batch_size": 64},
-    "cgan": {"steps": 10000, "batch_size": 64},
-    "wgan": {"steps": 4000, "batch_size": 64},
-    "wgan-gp": {"steps": 4000, "batch_size": 64},
-    "lsgan": {"steps": 8000, "batch_size": 64},
-    "cwgan": {"steps": 4000, "batch_size": 64},
-    "cwgan-gp": {"steps": 4000, "batch_size": 64},
-    "clsgan": {"steps": 8000, "batch_size": 64},
-}
 FROM_DATA = ("n_data", "output")  # the data decides these
 AT_WILL = ("steps", "quiet", "resume", "backend", "out", "model", "command")
 
@@ -221,7 +210,7 @@ def train_loop(run, records, model, state, data, quiet):
         print(f"{run.folder} is already at step {begun}; --steps N with a larger N goes on")
         return 0
     bar = tqdm(records, total=steps, initial=begun, disable=quiet, unit="step")
-    with stop_on_interrupt() as stop:
+    with stop_on_interrupt() as stop, naming_the_checkpoint(run):
         for record in bar:
             if run.log(record):
                 shown = {name: f"{v:.3g}" for name, v in record.items() if name != "step"}
@@ -242,6 +231,15 @@ def train_loop(run, records, model, state, data, quiet):
     if not quiet:
         print(f"look at {run.folder}/samples.png, film.gif and losses.png")
     return 0
+
+
+@contextlib.contextmanager
+def naming_the_checkpoint(run):
+    r"""Adds to a DivergedError where the state before it is."""
+    try:
+        yield
+    except DivergedError as error:
+        raise DivergedError(f"{error}; the last good checkpoint is {run.checkpoint}") from error
 
 
 @contextlib.contextmanager

@@ -13,6 +13,18 @@ from .wgan import WGAN
 MODELS = {"gan": GAN, "cgan": CGAN, "wgan": WGAN, "wgan-gp": WGANGP, "lsgan": LSGAN}
 MODELS |= {f"c{name}": conditional(MODELS[name]) for name in ("wgan", "wgan-gp", "lsgan")}
 
+# What `minigan train MODEL` does when it is not told otherwise.
+RECIPES = {
+    "gan": {"steps": 12000, "batch_size": 64},
+    "cgan": {"steps": 10000, "batch_size": 64},
+    "wgan": {"steps": 4000, "batch_size": 64},
+    "wgan-gp": {"steps": 4000, "batch_size": 64},
+    "lsgan": {"steps": 8000, "batch_size": 64},
+    "cwgan": {"steps": 4000, "batch_size": 64},
+    "cwgan-gp": {"steps": 4000, "batch_size": 64},
+    "clsgan": {"steps": 8000, "batch_size": 64},
+}
+
 
 def model_class(name):
     r"""The class called `name`; raises MiniganError saying which exist."""

@@ -138,8 +138,9 @@ class Run:
     @staticmethod
     def picture(model, data, scale=1):
         r"""What the model generates from the same noise each time, as PNG bytes."""
-        x = model.sample(100 if data.image_shape else 1000)
-        return plots.samples_png(x, data.image_shape, behind=data.x, scale=scale)
+        with np.errstate(over="ignore", invalid="ignore"):  # a diverging model is drawn too
+            x = model.sample(100 if data.image_shape else 1000)
+            return plots.samples_png(x, data.image_shape, behind=data.x, scale=scale)
 
     def draw(self, model, data):
         r"""samples.png, film.gif and losses.png."""

@@ -69,7 +69,8 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
 
 def _records(model, batches, steps, state):
     while state.step < steps:
-        record = model.iteration(batches, state.rng)
+        with np.errstate(over="ignore", invalid="ignore"):  # check_finite explains it better
+            record = model.iteration(batches, state.rng)
         record = {name: float(value.real) for name, value in record.items()}
         state.step += 1
         state.rows = batches.rows

@@ -101,7 +101,6 @@ def test_unsuitable_data_is_refused_before_the_first_step(cls, options, data, me
     np.testing.assert_array_equal(thetas(model), before)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("player", ["G", "D"])
 def test_a_parameter_that_is_not_a_number_stops_the_run_and_is_named(player):
     model = small(GAN)
