@@ -83,6 +83,8 @@ class CGAN(Conditional, GAN):
     distribution of classes.
     """
 
+    D_lr: float = 1e-3
+
 
 def conditional(cls):
     r"""The conditional form of any game: `conditional(WGAN)` is `class (Conditional, WGAN)`."""
