@@ -1,5 +1,6 @@
 """What mutation testing found untested: edges, defaults, and two libraries in one call."""
 
+import dataclasses
 import inspect
 
 import array_api_strict
@@ -22,7 +23,9 @@ from minigan import (
     mlp,
     to_numpy,
 )
+from minigan.cgan import Conditional, conditional
 from minigan.models import MODELS
+from minigan.penalty import WGANGP, gradient_penalty
 
 SMALL = {"n_data": 4, "n_noise": 3, "G_hidden": (6,), "D_hidden": (5, 2)}
 
@@ -98,13 +101,9 @@ def test_the_smallest_and_the_greatest_decay(make):
 
 
 def test_the_defaults_of_the_optimisers():
-    rates = {
-        make: {name: p.default for name, p in inspect.signature(make).parameters.items()}
-        for make in (SGD, RMSProp, Adam)
-    }
-    assert rates[SGD] == {"lr": 0.01, "momentum": 0.0}
-    assert rates[RMSProp] == {"lr": 1e-3, "rho": 0.9, "eps": 1e-8}
-    assert rates[Adam] == {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
+    assert vars(SGD()) == {"lr": 0.01, "t": 0, "momentum": 0.0}
+    assert vars(RMSProp()) == {"lr": 1e-3, "t": 0, "rho": 0.9, "eps": 1e-8}
+    assert vars(Adam()) == {"lr": 1e-3, "t": 0, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
     assert LeakyReLU().slope == 0.2
 
 
@@ -155,6 +154,33 @@ def test_a_network_may_begin_with_a_layer_of_any_width():
     assert network.forward(np.ones((2, 7)))[-1].shape == (2, 7)
     with pytest.raises(MiniganError, match=r"x: expected shape \(m, None\), got \(7,\)"):
         network.forward(np.ones(7))
+
+
+def test_any_game_is_made_conditional_and_keeps_its_parameters():
+    made = conditional(WGANGP)
+    assert made.__name__ == "ConditionalWGANGP"
+    assert made.__doc__ == "The Wasserstein GAN with gradient penalty, conditional."
+    assert made.__mro__[1:3] == (Conditional, WGANGP)
+    names = [field.name for field in dataclasses.fields(made)]
+    assert set(names) == {"n_classes", *(field.name for field in dataclasses.fields(WGANGP))}
+    with pytest.raises(TypeError, match="positional"):
+        made(4)
+    one, two = made(**SMALL), made(**SMALL)
+    assert one != two  # a model is itself, not its parameters
+    assert len({one, two}) == 2
+
+
+def test_the_penalty_of_a_game_draws_one_number_a_row_and_knows_its_side():
+    x, x_fake = np.ones((5, 4), "float32"), np.zeros((5, 4), "float32")
+    eps = np.random.default_rng(3).random((5, 1), "float32")
+    for one_sided in (False, True):
+        model = WGANGP(**SMALL, one_sided=one_sided)
+        model.D.theta *= 0.1  # slopes below 1: one side is punished, the other is not
+        expected = gradient_penalty(model.D, eps * x, one_sided=one_sided)
+        found = model.penalty(x, x_fake, None, np.random.default_rng(3))
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], expected[1])
+        assert (found[0] == 0) == one_sided
 
 
 # ---- two libraries never meet in one call ----
@@ -253,9 +279,12 @@ def test_further_fakes_of_a_critic_are_fresh_and_follow_the_condition():
     noise = model.noise
     model.noise = lambda *args: z.append(noise(*args)) or z[-1]
     model.G.forward = lambda x: seen.append(x) or forward(x)
+    fakes, D_step = [], model.D_step
+    model.D_step = lambda x, x_fake, *more: fakes.append(x_fake) or D_step(x, x_fake, *more)
     rows = iter([(np.ones((3, 4), "float32"), given) for given in labels])
     model.iteration(rows, np.random.default_rng(0))
     assert (z[0] != z[1]).all()
+    np.testing.assert_array_equal(fakes, [forward(seen[1])[-1]])
     for given, noise, condition in zip(seen, z, labels):
         np.testing.assert_array_equal(given, np.hstack([noise, np.eye(3)[condition]]))
 
