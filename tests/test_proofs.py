@@ -13,8 +13,9 @@ from minigan import Dense, LeakyReLU, Network, layers, losses
 from minigan.backend import backend
 from minigan.cli import main
 from minigan.errors import BackendError
+from minigan.gradcheck import Check
 from minigan.models import MODELS
-from minigan.proofs import GAMES, proofs
+from minigan.proofs import GAMES, Proof, proofs, table
 
 
 def gradcheck(*options, bug=""):
@@ -90,6 +91,19 @@ def test_nothing_that_has_a_derivative_is_left_out():
             if thing.__module__ == module.__name__ and name != "sigmoid":
                 assert name in what
     assert what >= set(MODELS) | set(GAMES) | {"gan, minimax", "network"}
+
+
+def test_a_failure_is_shown_with_its_worst_entry_beneath():
+    right = Check("a", "adjoint", 0.0, "", 1e-13)
+    wrong = Check("b", "complex step", 0.5, "b[3]: 1 claimed, 2 measured", 1e-13)
+    lines = list(table([Proof("29", "the one", right), Proof("7", "the other", wrong)]))
+    assert lines[1:] == [
+        "(29)   the one                               adjoint        0.0e+00      1e-13    pass",
+        "(7)    the other                             complex step   5.0e-01      1e-13    FAIL",
+        "       b[3]: 1 claimed, 2 measured",
+        "",
+        "1 of 2 FAIL",
+    ]
 
 
 @pytest.mark.parametrize("rows", [5, 8, 1, 6])
