@@ -72,13 +72,13 @@ def gradcheck_command(args):
 
 def table(found):
     r"""The lines that show what was found, each failure with its worst entry under it."""
-    yield f"{'':7}{'derivative':<38}{'method':<15}{'worst error':<13}{'allowed':<9}verdict"
+    yield f"{'':7}{'derivative':<38}{'method':<14}{'worst':<9}{'limit':<7}verdict"
     for proof in found:
         check = proof.check
-        verdict = "pass" if check.passed else "FAIL"
+        number, verdict = f"({proof.equation})", "pass" if check.passed else "FAIL"
         yield (
-            f"{'(' + proof.equation + ')':<7}{proof.what:<38}{check.method:<15}"
-            f"{check.error:<13.1e}{check.tolerance:<9.0e}{verdict}"
+            f"{number:<7}{proof.what:<38}{check.method:<14}"
+            f"{check.error:<9.1e}{check.tolerance:<7.0e}{verdict}"
         )
         if not check.passed:
             yield f"{'':7}{check.worst}"
