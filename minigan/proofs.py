@@ -72,7 +72,7 @@ def gradcheck_command(args):
 
 def table(found):
     r"""The lines that show what was found, each failure with its worst entry under it."""
-    yield f"{'':7}{'derivative':<38}{'method':<14}{'worst':<9}{'limit':<7}verdict"
+    yield f"{'':7}{'derivative':<38}{'method':<14}{'worst':<9}{'limit':<7}".rstrip()
     for proof in found:
         check = proof.check
         number, verdict = f"({proof.equation})", "pass" if check.passed else "FAIL"
