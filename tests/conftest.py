@@ -50,13 +50,27 @@ def pytest_addoption(parser):
     parser.addoption("--backend", choices=list(MAKERS), help="test only this array library")
 
 
+def without_cupy():
+    """Why CuPy cannot be tested here; None if it can."""
+    try:
+        backend("cupy")
+    except BackendError as error:
+        return str(error)
+
+
 def pytest_generate_tests(metafunc):
     """`lib` is every library; `lib64` those with float64, where derivatives are proven."""
     only = metafunc.config.getoption("backend")
     for name, known in (("lib", list(MAKERS)), ("lib64", ["numpy", "strict", "cupy"])):
         if name in metafunc.fixturenames:
-            names = [only] if only else known
+            there = [n for n in known if n != "cupy" or not without_cupy()]
+            names = [only] if only else there
             metafunc.parametrize(name, names, indirect=True, scope="session")
+
+
+def pytest_terminal_summary(terminalreporter):
+    if without_cupy():
+        terminalreporter.write_line(f"not tested on CuPy: {without_cupy()}")
 
 
 @pytest.fixture(scope="session")
