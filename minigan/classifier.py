@@ -59,7 +59,7 @@ class Classifier:
     labelled 28 × 28 pictures.
     """
 
-    def __init__(self, data, epochs=50, seed=0, batch_size=100, lr=2e-3, cache=False):
+    def __init__(self, data, epochs=40, seed=0, batch_size=100, lr=2e-3, cache=False):
         if data.image_shape != (SIDE, SIDE) or data.labels is None:
             raise DataError(f"{data.name}: a classifier needs labelled 28 x 28 images")
         training = epochs, seed, batch_size, lr
@@ -155,7 +155,7 @@ def warped(images, rng, shift=2.0, angle=0.2, zoom=0.12, slant=0.15):
         np.clip(at + (middle + 1), 0, SIDE + 0.999).astype("float32") for at in (row, column)
     )
     i, j = row.astype(np.int32), column.astype(np.int32)
-    row, column = row - i, column - j
+    row, column = row - i.astype("float32"), column - j.astype("float32")
     at = (np.arange(m, dtype=np.int32) * side**2)[:, None] + i * side + j
     pixels = padded.ravel()
     above = pixels[at] * (1 - column) + pixels[at + 1] * column
