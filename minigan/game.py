@@ -4,7 +4,8 @@ The generator G turns noise z into rows G(z). The discriminator D, called the cr
 WGAN, gives any row a score s. Each player has a loss of its own, computed from scores, and
 descends it while the other stands still. Standing still costs nothing here: D's gradient
 goes from (7) and (8) no further than D's first layer, and G's starts from the delta that
-arrives at D's input, $\delta_0 = \partial L_G/\partial G(z)$, without computing D's.
+arrives at D's input, $\delta_0 = \partial L_G/\partial G(z)$;
+$\partial L_G/\partial\theta_D$ is not formed.
 
 **One iteration**: G steps on fresh fakes; D steps on those same fakes and on fresh real
 rows; a critic that wants more (`critic_steps`) then steps again on fresh noise and data.

@@ -20,8 +20,9 @@ $J^\top v$, and the two can only agree if both are right:
 
 (30) $f'(x)u = \dfrac{f(x + hu) - f(x - hu)}{2h} + O(h^2)$
 
-Rounding adds an error of $\varepsilon/h$; the sum of the two is least near
-$h = \varepsilon^{1/3}$, where it is about $\varepsilon^{2/3}$. It may not straddle a bend.
+Rounding adds an error of $\varepsilon/h$, ε being the dtype's precision; the sum of the two is
+least near $h = \varepsilon^{1/3}$, where it is about $\varepsilon^{2/3}$. The step
+may not straddle a bend.
 
 Every result is a `Check` with the relative error of norms
 $\|a - b\| / \max(\|a\|, \|b\|)$: single entries may be lost in rounding, norms are not.

@@ -3,7 +3,7 @@ r"""Chapter 9. Least squares.
 The score is pulled towards a number instead of being pushed past zero: b for real rows, a
 for generated ones, and G pulls its own towards c. A row far on the right side of the
 boundary, which the cross-entropy no longer moves, is still pulled back to where the data
-are. Pulling the squared scores to +1 and −1 (a = −1, b = c = 1) is what many tutorials
+are. Pulling the scores to +1 and −1 by squares (a = −1, b = c = 1) is what many tutorials
 label "WGAN"; it is this loss, and its value estimates no distance.
 """
 
@@ -22,8 +22,9 @@ class LSGAN(Game):
     b : the discriminator's target for real rows
     c : the generator's target for its own rows
 
-    With b − c = 1 and b − a = 2 the optimum minimises a Pearson χ² divergence (section
-    3.2.2); a = 0, b = c = 1 (section 3.2.3) is the default.
+    With b − c = 1 and b − a = 2, at the best D, G's loss and the same mean over the data add up
+    to half a Pearson χ² divergence (section 3.2.2); a = 0, b = c = 1 (section 3.2.3) is the
+    default.
     Source: Mao et al. (2017), Least squares generative adversarial networks, equation 2.
     """
 

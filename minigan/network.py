@@ -12,6 +12,8 @@ Backpropagation is the layers' rules applied in order, and nothing else:
 | `accumulate` | $\partial L/\partial\theta$, layer by layer | trace, deltas |
 | `tangents` | $u_0 \to \dots \to u_L$, a step in $x_0$ carried forward | trace |
 
+As an index L is the number of layers; in $\partial L$ it is the loss.
+
 The trace belongs to the caller. Many may be alive at once (real rows, generated rows, the
 generator's own), each holding its own activations, so that none can go stale.
 """

@@ -72,7 +72,7 @@ class RMSProp(Optimizer):
     \theta \leftarrow \theta - \eta\,g/(\sqrt v + \epsilon)$
 
     Source: Tieleman & Hinton (2012), Neural networks for machine learning, lecture 6.5.
-    ε keeps a gradient that has always been zero from dividing by zero.
+    η is `lr`. ε keeps a gradient that has always been zero from dividing by zero.
     """
 
     slots = ("v",)

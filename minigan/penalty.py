@@ -2,7 +2,7 @@ r"""Chapter 10. The gradient penalty, and the derivative of a derivative by hand
 
 A critic may change by at most 1 per unit of distance. Instead of clipping its weights,
 WGAN-GP asks for a slope of 1 at points $\hat x$ on the segments between real and generated
-rows, and punishes the distance from it:
+rows, and punishes the distance from it with the weight λ:
 
 $$P = \lambda\,\frac1m \sum_i (\|g_i\| - 1)^2, \qquad g_i = \nabla_{\hat x} D(\hat x_i)$$
 
@@ -14,9 +14,9 @@ three passes, all of them known from chapter 3.
 2. **Forward.** Let $u = \partial P/\partial g$. To first order in any change of $\theta$,
    P changes as the number $\langle u, g\rangle$ does with u held fixed. But g is D's
    gradient, so $\langle u_i, g_i\rangle$ is how much the score of row i moves when
-   $\hat x_i$ moves by $u_i$: it is the tangent $u_L$ of (9).
-3. **Accumulate.** What remains is the derivative of $u_L$ by the parameters. Through Dense
-   layers tangents go as $u_l = u_{l-1} W_l$, through LeakyReLU as
+   $\hat x_i$ moves by $u_i$: it is the tangent $u_L$ of (9), started at $u_0 = u$.
+3. **Accumulate.** What remains is the derivative of $u_L$, summed over the rows, by the
+   parameters. Through Dense layers tangents go as $u_l = u_{l-1} W_l$, through LeakyReLU as
    $u_l = f'(x_{l-1})\,u_{l-1}$ with a slope that does not depend on $\theta$. This is the
    forward pass of a network without biases whose input is u, and its deltas are the ones
    of step 1. So by (1b) $dW_l = u_{l-1}^\top \delta_l$, and $db_l = 0$.
@@ -48,9 +48,9 @@ def gradient_penalty(D, x_hat, weight=10.0, one_sided=False, n=None):
 
     (35) $u_i = \partial P/\partial g_i
     = \dfrac{2\lambda}{m}\,(\|g_i\| - 1)\,\dfrac{g_i}{\|g_i\|}$,
-    and 0 where $g_i = 0$, since the norm has no slope there
+    and 0 where $g_i = 0$, since the norm has no slope there; $u_i$ is row i of $u_0$
 
-    (36) $dW_l = u_{l-1}^\top \delta_l$, $db_l = 0$
+    (36) $dW_l = u_{l-1}^\top \delta_l$, $db_l = 0$ for each Dense layer l
 
     Raises MiniganError if D has a layer whose slope is not piecewise constant.
     Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs, equation 3.
@@ -99,7 +99,9 @@ class WGANGP(Wasserstein):
             raise MiniganError(f"weight: expected a positive number, got {self.weight}")
 
     def optimizers(self):
-        r"""Adam with $\beta_1 = 0.5$, $\beta_2 = 0.9$ for both (section 4)."""
+        r"""Adam with $\beta_1 = 0.5$, $\beta_2 = 0.9$ for both, as in the authors' script for
+        MNIST; algorithm 1 has $\beta_1 = 0$.
+        """
         return Adam(self.lr, 0.5, 0.9), Adam(self.D_lr, 0.5, 0.9)
 
     def penalty(self, x, x_fake, c, rng):
