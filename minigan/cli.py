@@ -1,4 +1,4 @@
-"""The command line: minigan train | sample | download | gradcheck."""
+"""The command line: minigan train | sample | evaluate | download | gradcheck."""
 
 import argparse
 import contextlib
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import evaluate
 from .backend import BACKENDS
 from .errors import DivergedError, MiniganError, RunError
 from .models import MODELS, RECIPES, build, parameter_help
@@ -73,6 +74,7 @@ def parser():
     sample.add_argument("--labels", type=int, nargs="+", help="the classes wanted (cgan)")
     sample.add_argument("--seed", type=int, help="of the noise (default 0)")
     sample.add_argument("-o", "--output", required=True, metavar="FILE", help=".png or .npz")
+    evaluate.add_options(add_command(commands, "evaluate", evaluate.TEXT, evaluate.EXAMPLES))
 
     download = add_command(commands, "download", "fetch the full MNIST", DOWNLOAD_EXAMPLES)
     download.set_defaults(command=download_command, to=None, url=None)

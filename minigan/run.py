@@ -13,6 +13,7 @@ import csv
 import json
 import platform
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import numpy as np
 from . import plots
 from .checkpoint import load_checkpoint, save_checkpoint, write_atomically
 from .errors import RunError
+from .metrics import CollapseWatch
 
 FRAMES = 60  # in a film
 LINES = 2000  # in metrics.csv
@@ -34,6 +36,7 @@ class Run:
         self.frame_every = max(1, config["steps_per_film"] // FRAMES)
         self.log_every = max(1, config["steps_per_film"] // LINES)
         self.seconds, self.started = 0.0, time.monotonic()
+        self.watch, self.lost, self.warned = None, set(), 0
 
     @classmethod
     def create(cls, folder, config, overwrite=False):
@@ -131,9 +134,24 @@ class Run:
         return True
 
     def save(self, model, state, data):
-        r"""Write the checkpoint and draw a frame of the film."""
+        r"""Write the checkpoint and draw a frame of the film; warn of a collapse."""
         save_checkpoint(self.checkpoint, model, state)
         self.write(f"frames/{state.step:08d}.png", self.picture(model, data))
+        if 4 * state.step >= self.config["steps"]:
+            self.warn_of_collapse(model, state, data)
+
+    def warn_of_collapse(self, model, state, data):
+        r"""Say on stderr when two frames in a row miss (40) more classes than was said before."""
+        from tqdm import tqdm
+
+        self.watch = self.watch or CollapseWatch(data)
+        found = self.watch.missing(model)
+        before, self.lost = self.lost, set() if found is None else set(found.tolist())
+        lost = sorted(before & self.lost)
+        if len(lost) > self.warned:
+            self.warned, names = len(lost), ", ".join(map(str, lost))
+            text = f"step {state.step}: hardly any samples of class {names}: a mode collapse?"
+            tqdm.write(text, file=sys.stderr)
 
     @staticmethod
     def picture(model, data, scale=1):
