@@ -511,21 +511,10 @@ class Witness:
 
 def run(tests):
     """{test: "passed", or "failed" and why} of these tests on NumPy, in this process."""
-    from hypothesis import HealthCheck, Phase, settings
-
-    settings.register_profile(
-        "zoo",
-        max_examples=15,
-        phases=(Phase.explicit, Phase.generate),  # a failure need not be made small
-        database=None,
-        derandomize=True,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
     witness, silence = Witness(), io.StringIO()
     options = ["-q", "-p", "no:cacheprovider", "--no-header", "--tb=no", "--backend=numpy"]
     quiet = "-Wignore::pytest.PytestAssertRewriteWarning"  # this is not the first session
-    where = [f"--rootdir={TESTS.parent}", "--hypothesis-profile=zoo", quiet]
+    where = [f"--rootdir={TESTS.parent}", "--hypothesis-profile=brief", quiet]
     with contextlib.redirect_stdout(silence):
         pytest.main([*options, *where, *(f"{TESTS}/{test}" for test in tests)], [witness])
     return witness.outcomes

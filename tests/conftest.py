@@ -8,7 +8,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import array_api_strict
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from minigan.backend import asarray_like, backend
 from minigan.errors import BackendError
@@ -16,6 +16,8 @@ from minigan.errors import BackendError
 shared = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 settings.register_profile("quick", max_examples=25, derandomize=True, **shared)
 settings.register_profile("thorough", max_examples=2000, **shared)
+phases = Phase.explicit, Phase.generate  # where failure is expected, it need not be made small
+settings.register_profile("brief", settings.get_profile("quick"), phases=phases)
 settings.load_profile("quick")
 
 
