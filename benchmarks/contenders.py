@@ -94,12 +94,9 @@ class Minigan:
     def __init__(self, m, thetas, data):
         import minigan
 
-        keep_heap = getattr(minigan.train, "keep_heap", None) or getattr(
-            minigan, "keep_heap", None
-        )
-        if keep_heap:
-            keep_heap()
-        self.model = minigan.GAN(lr=LR, real_label=REAL_LABEL, dtype=str(thetas[0].dtype))
+        minigan.keep_heap()
+        dtype = str(thetas[0].dtype)
+        self.model = minigan.GAN(lr=LR, D_lr=LR, real_label=REAL_LABEL, dtype=dtype)
         self.model.G.theta[...], self.model.D.theta[...] = thetas
         self.data, self.rng = data, np.random.default_rng(1)
         self.batches = ((data[rows], None) for rows in row_numbers(len(data), m))
