@@ -74,6 +74,7 @@ def test_eq1_eq1a_eq1b_eq1c_eq1d_by_hand_where_every_shape_is_square(lib):
         (GAN, "average", 1.0, 0.0),
         (GAN, "average", -0.1, 0.999),
         (GAN, "lr", 0.0, 1e-9),
+        (WGANGP, "weight", 0.0, 1e-9),
     ],
 )
 def test_the_edge_of_every_parameter(cls, name, wrong, right):
@@ -154,6 +155,13 @@ def test_a_network_may_begin_with_a_layer_of_any_width():
     assert network.forward(np.ones((2, 7)))[-1].shape == (2, 7)
     with pytest.raises(MiniganError, match=r"x: expected shape \(m, None\), got \(7,\)"):
         network.forward(np.ones(7))
+
+
+def test_the_average_begins_as_a_copy_of_the_generators_parameters():
+    model = GAN(**SMALL, average=0.9)
+    np.testing.assert_array_equal(model.G_average.theta, model.G.theta)
+    assert not np.shares_memory(model.G_average.theta, model.G.theta)
+    np.testing.assert_array_equal(model.sample(3), GAN(**SMALL).sample(3))
 
 
 def test_any_game_is_made_conditional_and_keeps_its_parameters():
