@@ -80,10 +80,12 @@ class CGAN(Conditional, GAN):
     r"""The conditional GAN: (18) and (19) with D(x, c) and D(G(z, c), c).
 
     The fakes of an iteration carry the labels of its real rows, so both have the same
-    distribution of classes.
+    distribution of classes. A class may be lost for some hundred steps while the others
+    improve; samples are therefore drawn with averaged parameters.
     """
 
-    D_lr: float = 1e-3
+    D_lr: float = 5e-4
+    average: float = 0.999
 
 
 def conditional(cls):

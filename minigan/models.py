@@ -16,7 +16,7 @@ MODELS |= {f"c{name}": conditional(MODELS[name]) for name in ("wgan", "wgan-gp",
 # What `minigan train MODEL` does when it is not told otherwise.
 RECIPES = {
     "gan": {"steps": 12000, "batch_size": 64},
-    "cgan": {"steps": 12000, "batch_size": 64},
+    "cgan": {"steps": 14000, "batch_size": 64},
     "wgan": {"steps": 6000, "batch_size": 64},
     "wgan-gp": {"steps": 4000, "batch_size": 64},
     "lsgan": {"steps": 8000, "batch_size": 64},

@@ -71,7 +71,7 @@ class Board:
     ):
         cls, options, D_loss, G_loss, self.optimizer = GAMES[game]
         dtype = lib.dtypes[-1]
-        make = {"n_data": 4, "n_noise": 3, "dtype": dtype, "seed": seed % 1000}
+        make = {"n_data": 4, "n_noise": 3, "dtype": dtype, "seed": seed % 1000, "average": 0.0}
         self.model = cls(**make, G_hidden=G_hidden, D_hidden=D_hidden, **options)
         rng = np.random.default_rng(seed)
         for name in ("G", "D"):  # biases too must be in general position
