@@ -179,12 +179,13 @@ def test_any_game_is_made_conditional_and_keeps_its_parameters():
 
 
 def test_the_penalty_of_a_game_draws_one_number_a_row_and_knows_its_side():
-    x, x_fake = np.ones((5, 4), "float32"), np.zeros((5, 4), "float32")
-    eps = np.random.default_rng(3).random((5, 1), "float32")
+    x, x_fake = np.random.default_rng(2).standard_normal((2, 40, 4)).astype("float32")
+    eps = np.random.default_rng(3).random((40, 1), "float32")
+    x_hat = eps * x + (1 - eps) * x_fake
     for one_sided in (False, True):
         model = WGANGP(**SMALL, one_sided=one_sided)
         model.D.theta *= 0.1  # slopes below 1: one side is punished, the other is not
-        expected = gradient_penalty(model.D, eps * x, one_sided=one_sided)
+        expected = gradient_penalty(model.D, x_hat, one_sided=one_sided)
         found = model.penalty(x, x_fake, None, np.random.default_rng(3))
         np.testing.assert_array_equal(found[0], expected[0])
         np.testing.assert_array_equal(found[1], expected[1])
