@@ -38,6 +38,13 @@ def slopes_are_there(D, x):
     return np.linalg.norm(D.deltas(D.forward(x), np.ones((len(x), 1)))[0], axis=1).min() > 1e-3
 
 
+def excess_is_there(D, x, one_sided):
+    """Whether ‖g‖ − 1 loses less than two digits in the row that counts most."""
+    g = D.deltas(D.forward(x), np.ones((len(x), 1)))[0]
+    excess = np.linalg.norm(g, axis=1) - 1
+    return (excess.max() if one_sided else abs(excess).max()) > 0.01
+
+
 @given(critics(), weights, st.booleans())
 def test_eq34_the_penalty_is_the_mean_squared_excess_of_autograds_slope(
     drawn, weight, one_sided
@@ -52,6 +59,8 @@ def test_eq35_eq36_its_gradient_is_the_complex_steps(lib64, drawn, weight, one_s
     D, x, *_ = drawn
     if not slopes_are_there(D, x):
         return  # where a slope vanishes, its norm has a kink
+    if not excess_is_there(D, x, one_sided):
+        return  # where a slope is 1, what is left of the gradient is rounding
     theta, x = lib64.array(D.theta), lib64.array(x)
     _, dtheta = gradient_penalty(Network(D.layers, theta), x, weight, one_sided)
 
