@@ -50,6 +50,7 @@ def read():
     chapters = [page for page in modules if page.part == "chapter"]
     chapters.sort(key=lambda page: (int(re.search(r"\d+", page.kicker)[0]), page.slug))
     theory = [written(path, "theory") for path in sorted(PAGES.glob("theory-*.md"))]
+    theory += [written(path, "proof") for path in PAGES.glob("bug-zoo.md")]
     front = [written(path, "front") for path in PAGES.glob("index.md")]
     return front + chapters + theory + [page for page in modules if page.part == "module"]
 

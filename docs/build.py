@@ -31,13 +31,19 @@ FONTS = (
     "source-code-pro/files/source-code-pro-latin-wght-normal",
     "source-code-pro/files/source-code-pro-greek-wght-normal",
 )
-PARTS = {"chapter": "The chapters", "theory": "The theory", "module": "Around the book"}
+PARTS = {
+    "chapter": "The chapters",
+    "theory": "The theory",
+    "proof": "The proof",
+    "module": "Around the book",
+}
 
 
 def main(out=DOCS / "_build"):
     """Write the whole site to the folder `out`, replacing what is there."""
     if not NPM.exists():
-        subprocess.run(["npm", "ci", "--no-fund", "--no-audit"], cwd=DOCS, check=True)
+        npm = ["npm", "ci", "--no-fund", "--no-audit", "--loglevel=error"]
+        subprocess.run(npm, cwd=DOCS, check=True)
     site = Site(book.read())
     pages = typeset([(page.slug, site.page(page)) for page in site.pages], site.formulas)
     out = Path(out)

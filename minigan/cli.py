@@ -12,7 +12,7 @@ import numpy as np
 from . import evaluate
 from .backend import BACKENDS
 from .errors import DivergedError, MiniganError, RunError
-from .models import MODELS, RECIPES, build, parameter_help
+from .models import MODELS, RECIPES, build, describe, parameter_help
 from .proofs import gradcheck_command
 
 FROM_DATA = ("n_data", "output")  # the data decides these
@@ -42,6 +42,8 @@ GRADCHECK_EXAMPLES = """examples:
 
 def main(argv=None):
     r"""Run one command; returns the exit status: 0, 2 for a wrong input, 130 for Ctrl-C."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `minigan gradcheck | head` is no error
     args = parser().parse_args(argv)
     try:
         return args.command(args)
@@ -182,8 +184,6 @@ def new_run(name, given):
     if "n_classes" in {f.name for f in fields(MODELS[name])}:
         parameters.setdefault("n_classes", max(1, data.n_classes))
     model = build(name, **parameters)
-    from .checkpoint import describe
-
     config |= {"image_shape": data.image_shape, "parameters": describe(model)[1]}
     return config, data, model
 

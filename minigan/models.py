@@ -17,10 +17,10 @@ MODELS |= {f"c{name}": conditional(MODELS[name]) for name in ("wgan", "wgan-gp",
 RECIPES = {
     "gan": {"steps": 12000, "batch_size": 64},
     "cgan": {"steps": 14000, "batch_size": 64},
-    "wgan": {"steps": 6000, "batch_size": 64},
+    "wgan": {"steps": 4000, "batch_size": 64},
     "wgan-gp": {"steps": 4000, "batch_size": 64},
     "lsgan": {"steps": 8000, "batch_size": 64},
-    "cwgan": {"steps": 6000, "batch_size": 64},
+    "cwgan": {"steps": 4000, "batch_size": 64},
     "cwgan-gp": {"steps": 4000, "batch_size": 64},
     "clsgan": {"steps": 8000, "batch_size": 64},
 }
