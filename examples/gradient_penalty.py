@@ -4,7 +4,7 @@ Saves gradient_penalty.png. python examples/gradient_penalty.py [STEPS]
 
 The generator stands still; two critics learn to tell the clouds apart, one with its weights
 clipped, one with the penalty. Above, their score with its level lines; below, the length of
-its gradient at the points between the clouds, which the true distance asks to be 1.
+its gradient at points between the clouds, which the true distance asks to be 1.
 """
 
 import sys
@@ -47,8 +47,8 @@ for (name, model), (map_, bars) in zip(critics.items(), axes.T):
     map_.scatter(*fake.T, s=4, c="midnightblue", label="generated")
     map_.set(title=name, xticks=[], yticks=[], aspect="equal")
     map_.legend(loc="upper left")
-    bars.hist(np.linalg.norm(g, axis=1), np.linspace(0, 2, 61), color="tab:orange")
+    bars.hist(np.linalg.norm(g, axis=1), np.geomspace(0.01, 100, 81), color="tab:orange")
     bars.axvline(1, c="black", lw=0.8)
-    bars.set(xlabel="length of the critic's gradient", yticks=[])
+    bars.set(xlabel="length of the critic's gradient", yticks=[], xscale="log")
     bars.spines[["top", "right", "left"]].set_visible(False)
 figure.savefig("gradient_penalty.png")

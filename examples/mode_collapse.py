@@ -4,7 +4,8 @@ Saves mode_collapse.gif and its last frame, mode_collapse.png.
 
 python examples/mode_collapse.py [STEPS]
 
-Blue is where D sees fakes, red where it sees data; arrows show where each sample is pulled.
+Blue is where D sees fakes, red where it sees data. Gold are the data, black the samples, and
+arrows show where D pulls them.
 """
 
 import io
@@ -44,7 +45,7 @@ def picture(step):
         trace = model.D.forward(x[:60])
         pull = model.D.deltas(trace, np.ones_like(trace[-1]))[0]  # uphill
         pull = 0.2 * pull / (np.linalg.norm(pull, axis=1).max() + 1e-9)
-        axis.scatter(*data.x[:400].T, s=3, c="white", alpha=0.6, lw=0)
+        axis.scatter(*data.x[:400].T, s=6, c="gold", lw=0)
         axis.scatter(*x.T, s=4, c="black", lw=0)
         axis.quiver(*x[:60].T, *pull.T, angles="xy", scale_units="xy", scale=1, width=5e-3)
         axis.set(xlim=(-edge, edge), ylim=(-edge, edge), xticks=[], yticks=[], aspect="equal")
