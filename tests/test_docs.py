@@ -5,6 +5,7 @@ import ast
 import doctest
 import functools
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ import minigan
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
 import book  # noqa: E402
+import effects  # noqa: E402
 import figures  # noqa: E402
 
 FLAGS = [
@@ -80,6 +82,23 @@ def test_examples_print_what_the_page_says(path):
 def test_figures_show_what_the_examples_measured():
     for name, figure in figures.MEASURED.items():
         assert (figures.FIGURES / f"{name}.svg").read_text("utf-8") == figure(), name
+
+
+def test_figures_of_bugs_show_the_kept_measurements():
+    kept = json.loads(effects.KEPT.read_text())
+    for chapter in effects.CHAPTERS:
+        drawn = (figures.FIGURES / f"bug-{chapter}.svg").read_text("utf-8")
+        assert drawn == effects.draw(chapter, kept), chapter
+
+
+def test_a_measured_curve_repeats_itself_and_a_bug_bends_it(monkeypatch):
+    monkeypatch.setattr(effects, "SEEDS", (0,))
+    monkeypatch.setattr(effects, "STEPS", 100)
+    name = "the_generators_gradient_does_not_pass_through_D"
+    correct, wrong = effects.measure("gan"), effects.measure("gan", name)
+    assert correct[0][0] == 10
+    assert correct != wrong
+    assert correct == effects.measure("gan")
 
 
 # ---- the site ----

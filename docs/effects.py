@@ -1,0 +1,144 @@
+"""Measures what bugs of the zoo do to training, and draws it: python docs/effects.py
+
+Each game learns the ring of eight Gaussians as it stands and with bugs injected, from the
+same seeds, by its plain steps (15) and (16): the shared pass (17) has no second trace to
+overwrite, and so no room for some of these bugs. The curves are the distance of its samples from the data through training. They
+are kept in docs/figures/effects.json, from which the figures are drawn.
+"""
+
+import json
+import sys
+
+import figures
+import numpy as np
+
+from minigan.data import ring
+from minigan.game import Game
+from minigan.models import build
+from minigan.train import train
+
+sys.path.insert(0, str(figures.book.ROOT / "tests"))
+KEPT = figures.FIGURES / "effects.json"
+STEPS, SEEDS = 1500, (0, 1, 2)
+CRITIC_STEPS = 400  # of a generator whose critic takes several each time
+NAMES = {  # of a curve, by the bug it shows
+    "leaky_relu_loses_its_slope_on_the_way_back": "slope lost",
+    "the_fake_pass_overwrites_the_real_pass": "stale trace",
+    "the_generators_gradient_does_not_pass_through_D": "not through D",
+    "the_lost_1_over_m": "lost 1/m",
+    "adam_without_the_power_t": "without power t",
+    "gradients_that_add_up_from_step_to_step": "adding up",
+    "the_saturating_loss_labelled_non_saturating": "saturating",
+    "real_and_fake_swapped": "swapped",
+    "a_condition_given_to_G_but_not_to_D": "not given to D",
+    "the_clip_missing": "no clip",
+    "the_critics_sign_flipped": "sign flipped",
+    "the_penalty_without_its_second_derivative": "no 2nd derivative",
+    "a_generator_that_never_trains": "G never trains",
+    "the_generators_step_moves_D_too": "D moves too",
+}
+CHAPTERS = {  # chapter: (game, and a bug or two)
+    "layers": ("gan", "leaky_relu_loses_its_slope_on_the_way_back"),
+    "losses": ("gan", "the_lost_1_over_m"),
+    "network": (
+        "gan",
+        "the_fake_pass_overwrites_the_real_pass",
+        "the_generators_gradient_does_not_pass_through_D",
+    ),
+    "optim": ("gan", "adam_without_the_power_t", "gradients_that_add_up_from_step_to_step"),
+    "game": ("gan", "the_generators_step_moves_D_too", "a_generator_that_never_trains"),
+    "gan": (
+        "gan",
+        "the_saturating_loss_labelled_non_saturating",
+        "real_and_fake_swapped",
+    ),
+    "cgan": ("cgan", "a_condition_given_to_G_but_not_to_D"),
+    "wgan": ("wgan", "the_clip_missing", "the_critics_sign_flipped"),
+    "penalty": ("wgan-gp", "the_penalty_without_its_second_derivative"),
+}
+
+
+def distance(x, data):
+    """Mean over 32 directions of the 1-D Wasserstein distance of the projections."""
+    angle = np.pi * np.arange(32) / 32
+    directions = np.stack([np.cos(angle), np.sin(angle)])
+    q = (np.arange(500) + 0.5) / 500
+    a, b = (np.quantile(points @ directions, q, axis=0) for points in (x, data))
+    return float(abs(a - b).mean())
+
+
+def distance_by_class(model, data):
+    """The same, class by class where the model is conditional."""
+    if not model.n_condition:
+        return distance(model.sample(2000, 1), data.x)
+    labels = np.arange(2000) % 8
+    x = model.sample(2000, 1, labels)
+    found = [distance(x[labels == k], data.x[data.labels == k]) for k in range(8)]
+    return float(np.mean(found))
+
+
+def learn(name, seed):
+    """[(step, distance)] of one run."""
+    data = ring(n=5000, std=0.05)
+    more = {"n_classes": 8, "average": 0.0} if name.startswith("c") else {}
+    model = build(name, n_data=2, output="linear", n_noise=2, seed=seed, **more)
+    curve, steps = [], CRITIC_STEPS if "wgan" in name else STEPS
+    for record in train(model, data, steps, 128, seed):
+        if record["step"] % (steps // 10) == 0:
+            curve.append((record["step"], distance_by_class(model, data)))
+    return curve
+
+
+def plainly(self, x, z, c=None, rng=None):
+    """`Game.update` by its definition."""
+    record, x_fake = self.G_step(z, c)
+    return record | self.D_step(x, x_fake, c, rng)
+
+
+def measure(name, bug=None):
+    """[(step, median distance over the seeds)] of a game with one bug, or with none."""
+    import pytest
+    from bug_zoo import ZOO
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Game, "update", plainly)
+        if bug:
+            next(b for b in ZOO if b.name == bug.replace("_", " ")).inject(patch)
+        curves = [learn(name, seed) for seed in SEEDS]
+    return [(step, float(np.median(d))) for step, *d in merge(curves)]
+
+
+def merge(curves):
+    """(step, one value per curve) for each step."""
+    return [(row[0][0], *(value for _, value in row)) for row in zip(*curves)]
+
+
+def draw(chapter, kept):
+    """The chapter's figure from the kept curves."""
+    game, *bugs = CHAPTERS[chapter]
+    steps = [step for step, _ in kept[game]]
+    curves = {"correct": ("data", [d for _, d in kept[game]])}
+    for bug, cls in zip(bugs, ("delta", "tangent")):
+        curves[NAMES[bug]] = (cls, [max(d, 1e-3) for _, d in kept[f"{game} {bug}"]])
+    top = max(max(values) for _, values in curves.values())
+    high = int(np.ceil(np.log10(top)))
+    title = f"Distance of {game}'s samples from the data, without and with a bug"
+    return figures.draw(title, "iterations", steps, curves, -2, max(high, 0))
+
+
+def main():
+    """Measure all, keep the numbers, draw the figures."""
+    kept = {}
+    for game, *bugs in CHAPTERS.values():
+        for bug in (None, *bugs):
+            key = f"{game} {bug}" if bug else game
+            kept[key] = kept.get(key) or measure(game, bug)
+            print(key, [round(d, 3) for _, d in kept[key]], flush=True)
+    KEPT.write_text(json.dumps(kept, indent=0) + "\n")
+    for chapter in CHAPTERS:
+        drawing = draw(chapter, json.loads(KEPT.read_text()))
+        (figures.FIGURES / f"bug-{chapter}.svg").write_text(drawing, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
