@@ -153,15 +153,17 @@ def train_command(args):
     if given.get("resume"):
         run = Run.open(folder)
         config = run.config
-        config["steps"] = given.get("steps", config["steps"])
         check_same(given, config, folder)
         data = load(config["data"], config["data_dir"])
         model, state = run.load(given.get("backend", config["parameters"]["backend"]))
     else:
         config, data, model = new_run(args.model, given)
         state = TrainState(config["seed"])
-    records = train(model, data, config["steps"], config["batch_size"], state=state)
-    if state.step == 0:
+    steps = given.get("steps", config["steps"])
+    records = train(model, data, steps, config["batch_size"], state=state)
+    if given.get("resume"):
+        run.set_steps(steps)  # the next --resume goes as far without being told
+    else:
         run = Run.create(folder, config, given.get("overwrite", False))
         run.save(model, state, data)
     return train_loop(run, records, model, state, data, given.get("quiet", False))
@@ -206,8 +208,7 @@ def train_loop(run, records, model, state, data, quiet):
     r"""Train to the run's last step, logging and saving; returns the exit status."""
     from tqdm import tqdm
 
-    config, begun = run.config, state.step
-    steps = config["steps"]
+    steps, begun = run.config["steps"], state.step
     if begun >= steps:
         print(f"{run.folder} is already at step {begun}; --steps N with a larger N goes on")
         return 0
@@ -226,7 +227,7 @@ def train_loop(run, records, model, state, data, quiet):
     if stop:
         print(
             f"\nstopped and saved at step {state.step}; go on with: "
-            f"minigan train {config['model']} --resume --out {run.folder}",
+            f"minigan train {run.config['model']} --resume --out {run.folder}",
             file=sys.stderr,
         )
         return 130

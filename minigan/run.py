@@ -50,8 +50,13 @@ class Run:
             raise RunError(f"cannot use the run folder {folder}: {error.strerror}") from error
         config = config | {"steps_per_film": config["steps"], "versions": versions()}
         run = cls(folder, config)
-        run.write("config.json", json.dumps(config, indent=2).encode() + b"\n")
+        run.set_steps(config["steps"])
         return run
+
+    def set_steps(self, steps):
+        r"""Keep in config.json, with all the rest, at which step the run is to end."""
+        self.config["steps"] = steps
+        self.write("config.json", json.dumps(self.config, indent=2).encode() + b"\n")
 
     @staticmethod
     def _clear(folder, overwrite):
@@ -92,10 +97,9 @@ class Run:
         model, state = load_checkpoint(self.checkpoint, backend)
         lines = self._lines()
         kept = [line for line in lines[1:] if int(line[0]) <= state.step]
-        if lines:
-            self.seconds = float(kept[-1][1]) if kept else 0.0
-            text = "".join(",".join(line) + "\n" for line in [lines[0], *kept])
-            self.write("metrics.csv", text.encode())
+        self.seconds = float(kept[-1][1]) if kept else 0.0
+        text = "".join(",".join(line) + "\n" for line in [*lines[:1], *kept])
+        self.write("metrics.csv", text.encode())
         for frame in self._frames():
             if int(frame.stem) > state.step:
                 frame.unlink()

@@ -113,6 +113,21 @@ def test_a_resumed_run_is_the_run_never_stopped(runs):
         assert [int(line["step"]) for line in csv.DictReader(file)] == list(range(1, 31))
 
 
+def test_a_run_killed_before_its_first_frame_can_be_resumed(tmp_path):
+    process = start("train", "gan", "--steps", 600000, "--quiet", *TINY, cwd=tmp_path)
+    wait_for_lines(tmp_path / "runs/gan-mnist5k/metrics.csv", 1)
+    process.kill()
+    process.communicate()
+    folder = tmp_path / "runs/gan-mnist5k"
+    assert load_checkpoint(folder / "checkpoint.npz")[1].step == 0
+    (folder / "metrics.csv").write_text("step,sec")  # as if cut within the first line
+    ok("train", "gan", "--resume", "--steps", 5, "--quiet", cwd=tmp_path)
+    assert load_checkpoint(folder / "checkpoint.npz")[1].step == 5
+    assert json.loads((folder / "config.json").read_text())["steps"] == 5
+    with open(folder / "metrics.csv") as file:
+        assert [int(line["step"]) for line in csv.DictReader(file)] == [1, 5]
+
+
 def test_resuming_a_finished_run_says_so(runs):
     done = ok("train", "gan", "--resume", cwd=runs)
     assert "already at step 30" in done.stdout
