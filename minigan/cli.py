@@ -110,9 +110,7 @@ def add_train_options(models, name):
     sub.set_defaults(command=train_command, model=name)
     recipe, help_of = RECIPES[name], parameter_help(MODELS[name])
     run = sub.add_argument_group("the run")
-    run.add_argument(
-        "--data", help="mnist5k (default), mnist, ring, grid, or a folder of IDX files"
-    )
+    run.add_argument("--data", help="mnist5k (default), mnist, ring, grid, or an IDX folder")
     run.add_argument("--data-dir", metavar="DIR", help="where the full MNIST lies")
     run.add_argument("--steps", type=int, help=f"iterations in all (default {recipe['steps']})")
     run.add_argument("--batch-size", type=int, help=f"rows (default {recipe['batch_size']})")
