@@ -38,14 +38,18 @@ class Network:
         if theta.shape != (size,):
             raise MiniganError(f"theta: the layers need shape ({size},), got {theta.shape}")
         self.layers, self.theta = layers, theta
-        self.params = []
-        xp, at = array_namespace(theta), 0
-        for layer in layers:
-            self.params.append([])
+        self.params = self.views(theta)
+
+    def views(self, flat):
+        r"""A list a layer of its pieces of an array like $\theta$, each in its shape."""
+        xp, views, at = array_namespace(flat), [], 0
+        for layer in self.layers:
+            views.append([])
             for shape in layer.shapes:
-                piece = theta[at : at + math.prod(shape)]
-                self.params[-1].append(xp.reshape(piece, shape, copy=False))
+                piece = flat[at : at + math.prod(shape)]
+                views[-1].append(xp.reshape(piece, shape, copy=False))
                 at += math.prod(shape)
+        return views
 
     def forward(self, x):
         r"""(6) $x_l = f_l(x_{l-1})$ for l = 1, …, L; the trace is $[x_0, \dots, x_L]$.
@@ -53,14 +57,18 @@ class Network:
         Shapes: x (m, n), the trace a list of L + 1 arrays with m rows each.
         Raises MiniganError if x does not have the first layer's number of columns.
         """
+        trace = [self.checked(x)]
+        for layer, params in zip(self.layers, self.params):
+            trace.append(layer.forward(trace[-1], *params))
+        return trace
+
+    def checked(self, x):
+        r"""x itself, if it is an array that the first layer can take."""
         array_namespace(x, self.theta)
         n = getattr(self.layers[0], "n", None)
         if x.ndim != 2 or n not in (None, x.shape[1]):
             raise MiniganError(f"x: expected shape (m, {n}), got {x.shape}")
-        trace = [x]
-        for layer, params in zip(self.layers, self.params):
-            trace.append(layer.forward(trace[-1], *params))
-        return trace
+        return x
 
     def deltas(self, trace, dy, stop=0):
         r"""(7) $\delta_L = dy$ and $\delta_{l-1} = \texttt{dx}_l(\delta_l)$, down to l = stop.

@@ -121,13 +121,18 @@ class Adam(Optimizer):
         super().__init__(lr, beta1=beta1, beta2=beta2)
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
 
-    def update(self, theta, g):
+    def rates(self):
+        r"""The two numbers of the last line, $\alpha a/\sqrt c$ and $\epsilon/\sqrt c$."""
         a = (1 - self.beta1) / (1 - self.beta1**self.t)
         c = (1 - self.beta2) / (1 - self.beta2**self.t)
+        return self.lr * a / c**0.5, self.eps / c**0.5
+
+    def update(self, theta, g):
+        rate, eps = self.rates()
         self.M *= self.beta1
         self.M += g
         self.V *= self.beta2
         self.V += g * g
-        step = (self.lr * a / c**0.5) * self.M
-        step /= array_namespace(theta).sqrt(self.V) + self.eps / c**0.5
+        step = rate * self.M
+        step /= array_namespace(theta).sqrt(self.V) + eps
         theta -= step

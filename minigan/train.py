@@ -64,6 +64,7 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
     state = state or TrainState(seed)
     batches = Batches(data, batch_size, state.seed, state.rows, to=model.asarray)
     keep_heap()
+    compile_if_numba(model)
     return _records(model, batches, steps, state)
 
 
@@ -77,6 +78,15 @@ def _records(model, batches, steps, state):
         if not all(map(math.isfinite, record.values())):
             check_finite(model, record, state.step)
         yield {"step": state.step, **record}
+
+
+def compile_if_numba(model):
+    r"""`compiled.compile_model`, which needs Numba; without it the model is as fast as NumPy."""
+    try:
+        from .compiled import compile_model
+    except ImportError:
+        return
+    compile_model(model)
 
 
 def check_fit(model, data):

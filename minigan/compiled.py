@@ -1,0 +1,177 @@
+r"""The lines between the matrix products, compiled.
+
+NumPy runs one operation at a time over whole arrays: Adam's three equations are ten passes
+over memory. A compiler makes one of them. This chapter writes the elementwise lines of
+earlier chapters once more, entry by entry, and derives nothing. Each loop performs the
+operations of its definition in the definition's order, so its result is the same to the
+last bit, and a run begun with Numba may go on without it.
+
+`pip install 'minigan[fast]'` brings Numba, and `train` then calls `compile_model`. Without
+Numba, importing this file is an ImportError.
+"""
+
+import copy
+
+import numpy as np
+from array_api_compat.numpy import reshape
+from numba import njit
+
+from .layers import Dense, LeakyReLU, Sigmoid
+from .network import Network
+from .optim import Adam, RMSProp
+
+loop = njit(error_model="numpy")  # x/0 is infinite: no check stands in the way of SIMD
+
+
+@loop
+def _leaky_forward(y, slope):
+    for i in range(y.size):
+        y[i] = y[i] if y[i] > 0 else slope * y[i]
+
+
+@loop
+def _leaky_dx(dy, y, slope):
+    for i in range(y.size):
+        dy[i] = dy[i] if y[i] > 0 else slope * dy[i]
+
+
+@loop
+def _sigmoid_forward(e, one):
+    for i in range(e.size):
+        e[i] = one / (e[i] + one)
+
+
+@loop
+def _sigmoid_dx(dy, y, one):
+    for i in range(y.size):
+        dy[i] = (one - y[i]) * y[i] * dy[i]
+
+
+@loop
+def _rmsprop(theta, v, g, rho, rest, lr, eps):
+    for i in range(theta.size):
+        v[i] = rho * v[i] + rest * g[i] * g[i]
+        theta[i] -= lr * g[i] / (np.sqrt(v[i]) + eps)
+
+
+@loop
+def _adam(theta, M, V, g, beta1, beta2, rate, eps):
+    for i in range(theta.size):
+        M[i] = beta1 * M[i] + g[i]
+        V[i] = beta2 * V[i] + g[i] * g[i]
+        theta[i] -= rate * M[i] / (np.sqrt(V[i]) + eps)
+
+
+def _flat(array):
+    r"""A view in one dimension; an array of which there is none is an error, not a copy."""
+    return reshape(array, (-1,), copy=False)
+
+
+class CompiledLeakyReLU(LeakyReLU):
+    r"""(2) in the place of x and (2a) in the place of dy, as $x > 0$ just where $y > 0$."""
+
+    def overwrite(self, x):
+        _leaky_forward(_flat(x), x.dtype.type(self.slope))
+
+    def overwrite_dx(self, dy, y):
+        _leaky_dx(_flat(dy), _flat(y), y.dtype.type(self.slope))
+
+
+class CompiledSigmoid(Sigmoid):
+    r"""(3), after NumPy's exponential, in the place of x and (3a) in the place of dy."""
+
+    def overwrite(self, x):
+        np.negative(x, out=x)
+        with np.errstate(over="ignore"):
+            np.exp(x, out=x)
+        _sigmoid_forward(_flat(x), x.dtype.type(1))
+
+    def overwrite_dx(self, dy, y):
+        _sigmoid_dx(_flat(dy), _flat(y), y.dtype.type(1))
+
+
+class CompiledRMSProp(RMSProp):
+    r"""(13) in one pass."""
+
+    def update(self, theta, g):
+        rates = self.rho, 1 - self.rho, self.lr, self.eps
+        _rmsprop(theta, self.v, g, *map(theta.dtype.type, rates))
+
+
+class CompiledAdam(Adam):
+    r"""(14c) and the step in one pass."""
+
+    def update(self, theta, g):
+        rates = self.beta1, self.beta2, *self.rates()
+        _adam(theta, self.M, self.V, g, *map(theta.dtype.type, rates))
+
+
+class CompiledNetwork(Network):
+    r"""The passes of chapter 3 over less memory: what is not needed again is overwritten.
+
+    In a network of Dense layers with an activation behind each, an activation's output takes
+    the place of its input, and of the two deltas likewise. The caller's x and dy stay. Every
+    product of (8) is written where it belongs in the flat gradient.
+    """
+
+    def forward(self, x):
+        trace = [self.checked(x)]
+        for layer, params in zip(self.layers, self.params):
+            x = trace[-1]
+            if layer.shapes:
+                trace.append(layer.forward(x, *params))
+            else:
+                layer.overwrite(x)
+                trace.append(x)
+        return trace
+
+    def deltas(self, trace, dy, stop=0):
+        if not self.layers[-1].shapes:
+            dy = np.array(dy, order="C")
+        deltas = [None] * len(self.layers) + [dy]
+        for l in range(len(self.layers), stop, -1):
+            if self.layers[l - 1].shapes:
+                dy = self.dx(l, dy, trace[l - 1], trace[l])
+            else:
+                self.layers[l - 1].overwrite_dx(dy, trace[l])
+            deltas[l - 1] = dy
+        return deltas
+
+    def accumulate(self, trace, deltas):
+        dtheta = np.empty_like(self.theta)
+        for x, delta, grads in zip(trace, deltas[1:], self.views(dtheta)):
+            if grads:
+                np.matmul(x.T, delta, out=grads[0])
+                np.sum(delta, axis=0, out=grads[1])
+        return dtheta
+
+
+COMPILED = {LeakyReLU: CompiledLeakyReLU, Sigmoid: CompiledSigmoid}
+COMPILED |= {RMSProp: CompiledRMSProp, Adam: CompiledAdam}
+
+
+def compile_model(model):
+    r"""Let a `Game` on NumPy, in float32 or float64, run on the loops above."""
+    theta = model.G.theta
+    if type(theta) is np.ndarray and theta.dtype.kind == "f":
+        compile_network(model.G)
+        compile_network(model.D)
+        model.G_optimizer = compiled(model.G_optimizer)
+        model.D_optimizer = compiled(model.D_optimizer)
+
+
+def compile_network(network):
+    r"""The same for a network, if Dense layers and known activations take turns in it."""
+    dense, activations = network.layers[::2], network.layers[1::2]
+    if all(type(layer) is Dense for layer in dense) and all(
+        type(layer) in COMPILED for layer in activations
+    ):
+        network.layers = [compiled(layer) for layer in network.layers]
+        network.__class__ = CompiledNetwork
+
+
+def compiled(part):
+    r"""A layer or an optimiser like `part`, with loops if there are any for its kind."""
+    part = copy.copy(part)
+    part.__class__ = COMPILED.get(type(part), type(part))
+    return part
