@@ -4,11 +4,8 @@ Nothing in a file is believed before it is checked: not the sizes it declares, a
 that it is MNIST.
 """
 
-import gzip
-import hashlib
 import math
 import os
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +50,9 @@ def read_idx(path, sha256=None):
     The header is four bytes 0, 0, 8 (for uint8) and the rank, then each dimension as a
     big-endian uint32. Raises DataError.
     """
+    import gzip  # slow to import, as is hashlib: only when a file is read
+    import zlib
+
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
@@ -67,6 +67,8 @@ def read_idx(path, sha256=None):
 
 
 def _read_idx(file, largest, sha256):
+    import hashlib
+
     magic = file.read(4)
     if magic not in (b"\0\0\x08\x01", b"\0\0\x08\x03"):
         raise DataError(f"expected IDX magic 00000801 or 00000803, got '{magic.hex()}'")

@@ -1,6 +1,7 @@
 """Chapter 0: the switch, and what it says when CuPy cannot be had."""
 
 import builtins
+import subprocess
 import sys
 import types
 
@@ -67,3 +68,16 @@ def test_two_libraries_in_one_call_are_both_named(lib):
 def test_what_is_not_an_array_is_refused():
     with pytest.raises(BackendError, match="expected an array of numpy or cupy, got list"):
         array_namespace([1.0, 2.0])
+
+
+def test_importing_minigan_imports_little_besides_numpy():
+    """What is slow to import waits until it is used; so `import minigan` is as quick as can be."""
+    program = "import sys, numpy; before = set(sys.modules); import minigan; "
+    program += "print(*{name.partition('.')[0] for name in set(sys.modules) - before})"
+    program += "; print('numpy.random' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    loaded, random = found.stdout.splitlines()
+    slow = {"matplotlib", "PIL", "tqdm", "scipy", "numba", "argparse", "gzip", "hashlib"}
+    assert "minigan" in loaded.split()
+    assert not slow & set(loaded.split())
+    assert random == "False"
