@@ -2,9 +2,10 @@ r"""How long one training iteration takes, against the matrix products alone and
 
 One iteration of the reference networks (G 100-128-128-784, D 784-128-128-1, float32, Adam):
 noise and real rows are drawn, the generator learns, the discriminator learns on the same
-fakes. Each contender lives in a process of its own, pinned to the same core(s), with as many
-threads. The clock goes round: in a round every contender is timed once, one after another,
-and every ratio is taken within its round, so a slow moment of the machine hits all alike.
+fakes; with --game wgan the critic then learns four times more, by RMSProp and clipping. Each
+contender lives in a process of its own, pinned to the same core(s), with as many threads. The
+clock goes round: in a round every contender is timed once, one after another, and every ratio
+is taken within its round, so a slow moment of the machine hits all alike.
 
 Before any timing, three iterations from the same weights, noise and rows must give every
 contender the same theta. That is proven in float64. In float32 a single pre-activation within
@@ -16,6 +17,11 @@ examples:
   python benchmarks/bench_step.py
   python benchmarks/bench_step.py -m 64 --rounds 50 --only minigan "JAX jit"
   python benchmarks/bench_step.py --json step.json --plot step.png
+  python benchmarks/bench_step.py --game wgan -m 64
+  python benchmarks/bench_step.py --threads 2
+  python benchmarks/bench_step.py -m 16 64 256 1024 4096 --only "minigan[fast]"
+  python benchmarks/bench_step.py -m 64 --width 64 128 256 512 1024 --only "minigan[fast]"
+  python benchmarks/bench_step.py --backend cupy
 """
 
 import argparse
@@ -27,28 +33,25 @@ import statistics
 import sys
 import time
 
-SYNTHETIC_ROWS = 5000
 CHECK_ROWS, TOLERANCE = 64, 1e-10  # of theta in float64
 
 
-def worker(pipe, name, cores, threads):
+def worker(pipe, name, cores, threads, common):
     """A contender's process: answers each request with one object."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
-    import numpy as np
-    from contenders import CONTENDERS, initial_thetas
+    from contenders import CONTENDERS, Job
 
-    def make(m, dtype="float32"):
-        data = np.random.default_rng(0).random((SYNTHETIC_ROWS, 784), np.float32)
-        return CONTENDERS[name](m, initial_thetas(dtype), data.astype(dtype))
+    def make(**job):
+        return CONTENDERS[name](Job(**common | job))
 
     try:
         if "orch" in name:
             import torch
 
             torch.set_num_threads(threads)
-        make(4)
-    except ImportError as missing:
+        make(m=4)
+    except (ImportError, ValueError) as missing:  # minigan says so of a GPU without a driver
         pipe.send(f"missing: {missing}")
         return
     pipe.send(None)
@@ -58,39 +61,49 @@ def worker(pipe, name, cores, threads):
         except EOFError:  # the benchmark has ended
             return
         if what == "check":
-            answer = three_iterations(make(CHECK_ROWS, argument), argument)
+            job = Job(m=CHECK_ROWS, dtype=argument, **common)
+            answer = three_iterations(CONTENDERS[name](job), job)
         elif what == "prepare":
-            contender = make(argument)
-            run(contender, 10)
-            answer = run(contender, 5)
+            contender = make(**argument)
+            run(contender, 10, common["backend"])
+            answer = run(contender, 5, common["backend"])
         elif what == "run":
-            answer = run(contender, argument)
+            answer = run(contender, argument, common["backend"])
         elif what == "memory":
             answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         pipe.send(answer)
 
 
-def run(contender, n):
-    """Seconds per iteration, over n of them."""
-    start = time.perf_counter()
+def run(contender, n, backend):
+    """Seconds per iteration, over n of them; on a GPU by its own clock."""
+    if backend == "cupy":
+        import cupy
+
+        start, end = cupy.cuda.Event(), cupy.cuda.Event()
+        start.record()
+    begun = time.perf_counter()
     for _ in range(n):
         contender.step(*contender.draw())
-    return (time.perf_counter() - start) / n
+    if backend == "cupy":
+        end.record()
+        end.synchronize()
+        return cupy.cuda.get_elapsed_time(start, end) / 1000 / n
+    return (time.perf_counter() - begun) / n
 
 
-def three_iterations(contender, dtype):
+def three_iterations(contender, job):
     """Both thetas after three given iterations."""
     import numpy as np
 
-    rng = np.random.default_rng(2)
+    rng, shape = np.random.default_rng(2), (job.n_critic, CHECK_ROWS)
     for _ in range(3):
-        rows = rng.permutation(SYNTHETIC_ROWS)[:CHECK_ROWS]
-        z = rng.standard_normal((CHECK_ROWS, 100), np.float32)
-        contender.step(z.astype(dtype), rows)
+        rows = rng.permutation(len(job.data))[: shape[0] * shape[1]].reshape(shape)
+        z = rng.standard_normal((*shape, 100), np.float32)
+        contender.step(z.astype(job.dtype), rows)
     return [np.array(theta, np.float64) for theta in contender.thetas()]
 
 
-def start(names, cores, threads, x64=False):
+def start(names, cores, threads, common, x64=False):
     """The processes of the contenders that are installed, as {name: ask(what, argument)}."""
     for variable in ("OPENBLAS", "OMP", "MKL"):
         os.environ[f"{variable}_NUM_THREADS"] = str(threads)
@@ -102,7 +115,8 @@ def start(names, cores, threads, x64=False):
     for name in names:
         pipe, far = multiprocessing.get_context("spawn").Pipe()
         process = multiprocessing.get_context("spawn").Process
-        process(target=worker, args=(far, name, cores, threads), daemon=True).start()
+        arguments = far, name, cores, threads, common
+        process(target=worker, args=arguments, daemon=True).start()
         far.close()
         try:
             missing = pipe.recv()
@@ -126,7 +140,7 @@ def asker(pipe):
 def check(asks):
     """Exit unless all contenders agree on theta after three iterations."""
     thetas = {name: ask("check", "float64") for name, ask in asks.items()}
-    rounded = {name: asks[name]("check", "float32") for name in thetas}
+    rounded = {name: ask("check", "float32") for name, ask in asks.items()}
     if not thetas:
         return
     reference = thetas[next(iter(thetas))]
@@ -145,10 +159,10 @@ def farthest(thetas, reference):
     return max(abs(a - b).max() for a, b in zip(thetas, reference))
 
 
-def measure(asks, m, rounds, round_seconds):
+def measure(asks, job, rounds, round_seconds):
     """{name: [seconds per iteration, one a round]}; the order turns from round to round."""
     counts = {
-        name: max(1, round(round_seconds / ask("prepare", m))) for name, ask in asks.items()
+        name: max(1, round(round_seconds / ask("prepare", job))) for name, ask in asks.items()
     }
     times, names = {name: [] for name in asks}, list(asks)
     for _ in range(rounds):
@@ -158,12 +172,13 @@ def measure(asks, m, rounds, round_seconds):
     return times
 
 
-def table(asks, times, m, threads):
+def table(asks, times, about):
     """Print one size; return its rows for --json."""
-    rows = []
-    print(f"m = {m}, {threads} thread{'s' * (threads > 1)}")
+    rows, m, threads = [], about["m"], about["threads"]
+    plural = "s" * (threads > 1)
+    print(f"{about['game']}, m = {m}, width {about['width']}, {threads} thread{plural}")
     print(
-        f"{'':20}{'median us':>10}{'quartiles':>18}"
+        f"{'':20}{'median us':>10}{'quartiles':>18}{'us a row':>10}"
         f"{'to floor':>10}{'quartiles':>14}{'peak MB':>9}"
     )
     for name, seconds in times.items():
@@ -172,23 +187,27 @@ def table(asks, times, m, threads):
         near, to_floor, far = statistics.quantiles(ratios, n=4)
         peak = asks[name]("memory")
         print(
-            f"{name:20}{median:10.0f}{low:10.0f}-{high:<7.0f}{to_floor:10.2f}"
+            f"{name:20}{median:10.0f}{low:10.0f}-{high:<7.0f}{median / m:10.2f}{to_floor:10.2f}"
             f"{near:9.2f}-{far:.2f}{peak:9.0f}"
         )
-        rows.append({"m": m, "threads": threads, "contender": name, "median_us": median})
-        rows[-1] |= {"to_floor": to_floor, "quartiles_us": [low, high], "peak_mb": peak}
-    if "minigan" in times:
-        print("  minigan takes " + ", ".join(versus(times, name) for name in rivals(times)))
+        rows.append(about | {"contender": name, "median_us": median, "to_floor": to_floor})
+        rows[-1] |= {"quartiles_us": [low, high], "peak_mb": peak}
+    for ours in OURS:
+        if ours in times and rivals(times):
+            print(f"  {ours} takes " + ", ".join(versus(times, ours, r) for r in rivals(times)))
     print()
     return rows
 
 
+OURS = "minigan", "minigan[fast]"
+
+
 def rivals(times):
-    return [name for name in times if name not in ("floor", "minigan")]
+    return [name for name in times if name not in ("floor", *OURS)]
 
 
-def versus(times, name):
-    ratios = [a / b for a, b in zip(times["minigan"], times[name])]
+def versus(times, ours, name):
+    ratios = [a / b for a, b in zip(times[ours], times[name])]
     return f"{statistics.median(ratios):.2f} of {name}"
 
 
@@ -224,26 +243,39 @@ def main():
         epilog="examples:" + examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = ["minigan", "JAX jit", "PyTorch eager", "PyTorch fused Adam", "torch.compile"]
+    names = [*OURS, "JAX jit", "PyTorch eager", "PyTorch fused Adam", "torch.compile"]
     parser.add_argument("-m", type=int, nargs="+", default=[64, 256, 1024], help="batch sizes")
+    parser.add_argument("--width", type=int, nargs="+", default=[128], help="hidden units")
+    parser.add_argument("--game", choices=["gan", "wgan"], default="gan")
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--round-seconds", type=float, default=0.05, help="of each contender")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--core", type=int, help="the first core to pin to; default: the last")
+    parser.add_argument("--backend", choices=["numpy", "cupy"], default="numpy")
     parser.add_argument("--json", metavar="FILE")
     parser.add_argument("--plot", metavar="PNG")
     options = parser.parse_args()
     if options.rounds < 2:
         parser.error("--rounds: at least 2, for a median with a spread")
+    if options.backend == "cupy":  # the others here are those of the CPU
+        options.only = ["minigan"]
     first = (os.cpu_count() or 1) - options.threads if options.core is None else options.core
     cores = range(max(first, 0), max(first, 0) + options.threads)
+    common, rows = {"game": options.game, "backend": options.backend}, []
 
-    check(start(options.only, cores, options.threads, x64=True))
-    asks, rows = start(["floor", *options.only], cores, options.threads), []
-    for m in options.m:
-        times = measure(asks, m, options.rounds, options.round_seconds)
-        rows += table(asks, times, m, options.threads)
+    if options.backend == "numpy":
+        check(start(options.only, cores, options.threads, common, x64=True))
+    asks = start(["floor", *options.only], cores, options.threads, common)
+    if "floor" not in asks:
+        sys.exit("nothing to compare with: the matrix products cannot run (see --backend)")
+    for width in options.width:
+        for m in options.m:
+            times = measure(
+                asks, {"m": m, "width": width}, options.rounds, options.round_seconds
+            )
+            about = {"m": m, "width": width, "game": options.game, "threads": options.threads}
+            rows += table(asks, times, about)
     if options.json:
         with open(options.json, "w") as file:
             json.dump(rows, file, indent=1)

@@ -1,22 +1,72 @@
-r"""The contenders of bench_step.py: one iteration, each as its best users would write it.
+r"""The contenders of the benchmarks: one iteration, each as its best users would write it.
 
-Every contender is a class with the same members, so that the benchmark can treat them alike:
+Every contender is a class with the same members, so that a benchmark can treat them alike:
 
-    Contender(m, thetas, data)  copies the initial weights; batches of m rows come from `data`
-    draw()                      noise and row numbers for one iteration, by its own means
-    step(z, rows)               one iteration: G learns, then D on the same fakes
-    thetas()                    the two flat thetas, G's and D's (the floor has none)
+    Contender(job)   a copy of the job's initial weights; batches come from the job's data
+    draw()           noise and row numbers for one iteration, by its own means
+    step(z, rows)    one iteration: G learns, then D on the same fakes, then D on fresh ones
+    thetas()         the two flat thetas, G's and D's (the floor has none)
 
-A flat theta is W1, b1, W2, b2, W3, b3, each W of shape (n_in, n_out); its dtype is that of
-the run: float32 to be timed, float64 to be compared. The imports stand inside the classes: a
-process loads the one library it measures.
+z is (n_critic, m, 100), rows (n_critic, m). A flat theta is W1, b1, W2, b2, W3, b3, each W of
+shape (n_in, n_out); its dtype is that of the run: float32 to be timed, float64 to be compared.
+The imports stand inside the classes: a process loads the one library it measures.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
-SIZES_G, SIZES_D = (100, 128, 128, 784), (784, 128, 128, 1)
-SLOPE, REAL_LABEL = 0.2, 0.9
-LR, BETA1, BETA2, EPS = 1e-3, 0.5, 0.999, 1e-8
+N_NOISE, N_DATA, N_ROWS, SLOPE = 100, 784, 5000, 0.2
+REAL_LABEL, BETA1, BETA2, RHO, EPS, CLIP = 0.9, 0.5, 0.999, 0.99, 1e-8, 0.01
+
+
+@dataclass
+class Job:
+    """What all contenders are to do: the networks, the game, the rows, the initial weights."""
+
+    m: int = 64
+    width: int = 128
+    game: str = "gan"
+    dtype: str = "float32"
+    backend: str = "numpy"
+    lr: float = 1e-3
+    D_lr: float = 1e-3
+    seed: int = 0
+    data: np.ndarray = None
+
+    def __post_init__(self):
+        if self.data is None:
+            self.data = np.random.default_rng(0).random((N_ROWS, N_DATA), np.float32)
+        self.data = self.data.astype(self.dtype)
+        self.n_critic = {"gan": 1, "wgan": 5}[self.game]
+        self.sizes_G = N_NOISE, self.width, self.width, N_DATA
+        self.sizes_D = N_DATA, self.width, self.width, 1
+
+    def thetas(self):
+        """He initialisation, a WGAN's critic clipped: the same numbers in any dtype."""
+        rng, thetas = np.random.default_rng(self.seed), []
+        for sizes in (self.sizes_G, self.sizes_D):
+            n_theta = sum(n * k + k for n, k in zip(sizes, sizes[1:]))
+            thetas.append(np.zeros(n_theta, np.float32))
+            for W in split(thetas[-1], sizes)[::2]:
+                W[...] = rng.standard_normal(W.shape) * np.sqrt(2 / len(W))
+        if self.game == "wgan":
+            np.clip(thetas[1], -CLIP, CLIP, out=thetas[1])
+        return [theta.astype(self.dtype) for theta in thetas]
+
+    def batches(self):
+        """Row numbers of one batch after another, from a fresh permutation each epoch."""
+        rng, n = np.random.default_rng(1), len(self.data)
+        while True:
+            order = rng.permutation(n)
+            for at in range(0, n - self.m + 1, self.m):
+                yield order[at : at + self.m]
+
+    def iterations(self):
+        """The row numbers of one iteration after another, (n_critic, m)."""
+        batches = self.batches()
+        while True:
+            yield np.stack([next(batches) for _ in range(self.n_critic)])
 
 
 def split(theta, sizes):
@@ -28,54 +78,37 @@ def split(theta, sizes):
     return views
 
 
-def initial_thetas(dtype, seed=0):
-    """He initialisation; every contender starts from these. The same numbers in any dtype."""
-    rng, thetas = np.random.default_rng(seed), []
-    for sizes in (SIZES_G, SIZES_D):
-        thetas.append(np.zeros(sum(n * k + k for n, k in zip(sizes, sizes[1:])), np.float32))
-        for W in split(thetas[-1], sizes)[::2]:
-            W[...] = rng.standard_normal(W.shape) * np.sqrt(2 / len(W))
-    return [theta.astype(dtype) for theta in thetas]
-
-
-def row_numbers(n, m):
-    """Row numbers of one batch after another, from a fresh permutation each epoch."""
-    rng = np.random.default_rng(1)
-    while True:
-        order = rng.permutation(n)
-        for at in range(0, n - m + 1, m):
-            yield order[at : at + m]
-
-
 class Floor:
     """Only the iteration's matrix products, everything preallocated: what no NumPy can beat.
 
     Real and generated rows go through D together, and one backward pass through D serves
-    both players, so there are 15 products. The delta below D's one score per row is no
-    matrix product (it is a row times a column).
+    both players; further critic steps need G forward and D both ways. The delta below D's one
+    score per row is no matrix product (it is a row times a column).
     """
 
-    def __init__(self, m, thetas, data):
-        rng = np.random.default_rng(1)
+    def __init__(self, job):
+        from minigan import backend
+
+        self.xp, m, rng = backend(job.backend), job.m, np.random.default_rng(1)
 
         def normal(*shape):
-            return rng.standard_normal(shape, np.float32)
+            return self.xp.asarray(rng.standard_normal(shape, np.float32))
 
-        z, g1, g2, dx_fake = normal(m, 100), normal(m, 128), normal(m, 128), normal(m, 784)
-        x, h1, h2, s = (
-            normal(2 * m, 784),
-            normal(2 * m, 128),
-            normal(2 * m, 128),
-            normal(2 * m, 1),
-        )
-        U1, _, U2, _, U3, _ = (normal(*v.shape) for v in split(thetas[0], SIZES_G))
-        W1, _, W2, _, W3, _ = (normal(*v.shape) for v in split(thetas[1], SIZES_D))
-        dU1, dU2, dU3, dW1, dW2, dW3 = map(np.empty_like, (U1, U2, U3, W1, W2, W3))
-        self.products = [
+        w = job.width
+        z, g1, g2 = normal(m, N_NOISE), normal(m, w), normal(m, w)
+        x, h1, h2, s = normal(2 * m, N_DATA), normal(2 * m, w), normal(2 * m, w), normal(2 * m, 1)
+        dx_fake = normal(m, N_DATA)
+        U1, _, U2, _, U3, _ = (normal(*v.shape) for v in split(job.thetas()[0], job.sizes_G))
+        W1, _, W2, _, W3, _ = (normal(*v.shape) for v in split(job.thetas()[1], job.sizes_D))
+        dU1, dU2, dU3, dW1, dW2, dW3 = map(self.xp.empty_like, (U1, U2, U3, W1, W2, W3))
+        critic = [
             (z, U1, g1), (g1, U2, g2), (g2, U3, x[m:]),  # G forward
             (x, W1, h1), (h1, W2, h2), (h2, W3, s),  # D forward, real and fake
-            (h2, W2.T, h1), (h1[m:], W1.T, dx_fake),  # D's deltas; G's way out of D
+            (h2, W2.T, h1),  # D's deltas
             (x.T, h1, dW1), (h1.T, h2, dW2), (h2.T, s, dW3),  # D's gradient
+        ]  # fmt: skip
+        self.products = critic * job.n_critic + [
+            (h1[m:], W1.T, dx_fake),  # G's way out of D
             (g2.T, dx_fake, dU3), (dx_fake, U3.T, g2),  # G's gradient and deltas
             (g1.T, g2, dU2), (g2, U2.T, g1), (z.T, g1, dU1),
         ]  # fmt: skip
@@ -85,21 +118,27 @@ class Floor:
 
     def step(self, z, rows):
         for a, b, out in self.products:
-            np.matmul(a, b, out=out)
+            self.xp.matmul(a, b, out=out)
 
 
 class Minigan:
-    """This library, as `minigan.train` runs it."""
+    """This library as it stands, on NumPy or CuPy alone."""
 
-    def __init__(self, m, thetas, data):
+    def __init__(self, job):
         import minigan
 
         minigan.keep_heap()
-        dtype = str(thetas[0].dtype)
-        self.model = minigan.GAN(lr=LR, D_lr=LR, real_label=REAL_LABEL, dtype=dtype)
-        self.model.G.theta[...], self.model.D.theta[...] = thetas
-        self.data, self.rng = data, np.random.default_rng(1)
-        self.batches = ((data[rows], None) for rows in row_numbers(len(data), m))
+        options = {"lr": job.lr, "D_lr": job.D_lr, "dtype": job.dtype, "backend": job.backend}
+        options |= {"G_hidden": (job.width,) * 2, "D_hidden": (job.width,) * 2}
+        if job.game == "gan":
+            self.model = minigan.GAN(real_label=REAL_LABEL, **options)
+        else:
+            self.model = minigan.WGAN(clip=CLIP, **options)
+            self.model.critic_steps = lambda: job.n_critic
+        for network, theta in zip((self.model.G, self.model.D), job.thetas()):
+            network.theta[...] = self.model.asarray(theta)
+        self.data, self.rng = self.model.asarray(job.data), np.random.default_rng(1)
+        self.batches = ((self.data[rows], None) for rows in job.batches())
 
     def draw(self):
         return None, None
@@ -107,17 +146,29 @@ class Minigan:
     def step(self, z, rows):
         if z is None:
             self.model.iteration(self.batches, self.rng)
-        else:
-            self.model.update(self.data[rows], z)
+            return
+        self.model.update(self.data[rows[0]], z[0])
+        for noise, index in zip(z[1:], rows[1:]):
+            self.model.D_step(self.data[index], self.model.generate(noise))
 
     def thetas(self):
         return self.model.G.theta, self.model.D.theta
 
 
+class MiniganNumba(Minigan):
+    """This library with the extra `fast`, as `minigan.train` then runs it."""
+
+    def __init__(self, job):
+        from minigan.compiled import compile_model
+
+        super().__init__(job)
+        compile_model(self.model)
+
+
 class Jax:
     """The whole iteration in one jit, noise included; donated state is updated in place."""
 
-    def __init__(self, m, thetas, data):
+    def __init__(self, job):
         import jax
         import jax.numpy as jnp
 
@@ -126,40 +177,63 @@ class Jax:
                 x = jax.nn.leaky_relu(x @ W + b, SLOPE)
             return x @ p[-2] + p[-1]
 
+        def generate(G, z):
+            return jax.nn.sigmoid(mlp(G, z))
+
         def bce(s, target):
             return jnp.mean(jax.nn.softplus(s) - target * s)
 
         def loss_G(G, D, z):
-            fake = jax.nn.sigmoid(mlp(G, z))
-            return bce(mlp(D, fake), 1.0), fake
+            fake = generate(G, z)
+            s = mlp(D, fake)
+            return bce(s, 1.0) if job.game == "gan" else -jnp.mean(s), fake
 
         def loss_D(D, x, fake):
-            return bce(mlp(D, x), REAL_LABEL) + bce(mlp(D, fake), 0.0)
+            real, fake = mlp(D, x), mlp(D, fake)
+            if job.game == "gan":
+                return bce(real, REAL_LABEL) + bce(fake, 0.0)
+            return jnp.mean(fake) - jnp.mean(real)
 
-        def adam(t, p, grads, m1, m2):
+        def adam(lr, t, p, grads, m1, m2):
             m1 = [BETA1 * m + (1 - BETA1) * g for m, g in zip(m1, grads)]
             m2 = [BETA2 * v + (1 - BETA2) * g * g for v, g in zip(m2, grads)]
             c1, c2 = 1 - BETA1**t, 1 - BETA2**t
-            steps = [LR * (m / c1) / (jnp.sqrt(v / c2) + EPS) for m, v in zip(m1, m2)]
+            steps = [lr * (m / c1) / (jnp.sqrt(v / c2) + EPS) for m, v in zip(m1, m2)]
             return [w - step for w, step in zip(p, steps)], m1, m2
+
+        def rmsprop(lr, t, p, grads, unused, v):
+            v = [RHO * a + (1 - RHO) * g * g for a, g in zip(v, grads)]
+            steps = [lr * g / (jnp.sqrt(a) + EPS) for a, g in zip(v, grads)]
+            return [w - step for w, step in zip(p, steps)], unused, v
+
+        rule = adam if job.game == "gan" else rmsprop
+
+        def descend_D(D, t, x, fake):
+            value, grads = jax.value_and_grad(loss_D)(D[0], x, fake)
+            p, *rest = rule(job.D_lr, t, D[0], grads, *D[1:])
+            clipped = [jnp.clip(w, -CLIP, CLIP) for w in p] if job.game == "wgan" else p
+            return (clipped, *rest), value
 
         def iteration(state, data, z, rows):
             G, D, t, key = state
             if z is None:
                 key, now = jax.random.split(key)
-                z = jax.random.normal(now, (m, 100), data.dtype)
-            (value_G, fake), dG = jax.value_and_grad(loss_G, has_aux=True)(G[0], D[0], z)
-            value_D, dD = jax.value_and_grad(loss_D)(D[0], data[rows], fake)
-            G, D = (adam(t + 1, p, grads, *rest) for (p, *rest), grads in ((G, dG), (D, dD)))
-            return (G, D, t + 1, key), (value_G, value_D)
+                z = jax.random.normal(now, (job.n_critic, job.m, N_NOISE), data.dtype)
+            t = t + 1
+            (value_G, fake), grads = jax.value_and_grad(loss_G, has_aux=True)(G[0], D[0], z[0])
+            D, value_D = descend_D(D, t, data[rows[0]], fake)
+            G = rule(job.lr, t, G[0], grads, *G[1:])
+            for i in range(1, job.n_critic):
+                D, value_D = descend_D(D, t, data[rows[i]], generate(G[0], z[i]))
+            return (G, D, t, key), (value_G, value_D)
 
         def player(theta, sizes):
             p = [jnp.array(v) for v in split(theta, sizes)]
             return p, [jnp.zeros_like(v) for v in p], [jnp.zeros_like(v) for v in p]
 
-        G, D = player(thetas[0], SIZES_G), player(thetas[1], SIZES_D)
-        self.state = G, D, jnp.zeros((), thetas[0].dtype), jax.random.key(1)
-        self.data, self.rows = jnp.asarray(data), row_numbers(len(data), m)
+        G, D = map(player, job.thetas(), (job.sizes_G, job.sizes_D))
+        self.state = G, D, jnp.zeros((), job.dtype), jax.random.key(1)
+        self.data, self.rows = jnp.asarray(job.data), job.iterations()
         self.wait, self.iteration = jax.block_until_ready, jax.jit(iteration, donate_argnums=0)
 
     def draw(self):
@@ -178,12 +252,12 @@ class Torch:
 
     fused, compiled = None, False
 
-    def __init__(self, m, thetas, data):
+    def __init__(self, job):
         import torch
         from torch import nn
 
         torch.manual_seed(1)
-        real = {"dtype": torch.from_numpy(data).dtype}
+        m, real = job.m, {"dtype": torch.from_numpy(job.data).dtype}
         bce = nn.functional.binary_cross_entropy_with_logits
 
         def mlp(sizes, theta, *output):
@@ -194,44 +268,62 @@ class Torch:
             with torch.no_grad():
                 for p, v in zip(net.parameters(), split(theta, sizes)):
                     p.copy_(torch.tensor(v.T))
-            return net, torch.optim.Adam(
-                net.parameters(), LR, (BETA1, BETA2), EPS, fused=self.fused
-            )
+            return net
 
-        self.G, self.G_adam = G, _ = mlp(SIZES_G, thetas[0], nn.Sigmoid())
-        self.D, self.D_adam = D, _ = mlp(SIZES_D, thetas[1])
+        def optimizer(net, lr):
+            if job.game == "wgan":
+                return torch.optim.RMSprop(net.parameters(), lr, RHO, EPS)
+            betas = BETA1, BETA2
+            return torch.optim.Adam(net.parameters(), lr, betas, EPS, fused=self.fused)
+
+        theta_G, theta_D = job.thetas()
+        self.G, self.D = G, D = mlp(job.sizes_G, theta_G, nn.Sigmoid()), mlp(job.sizes_D, theta_D)
+        self.G_rule, self.D_rule = optimizer(G, job.lr), optimizer(D, job.D_lr)
         zero, one = torch.zeros(m, 1, **real), torch.ones(m, 1, **real)
         targets = torch.cat([REAL_LABEL * one, zero])
 
         def loss_G(z):
             fake = G(z)
-            return bce(D(fake), one), fake
+            s = D(fake)
+            return bce(s, one) if job.game == "gan" else -s.mean(), fake
 
         def loss_D(x, fake):
-            if self.compiled:  # two passes: there the concatenation costs more than it saves
+            if self.compiled and job.game == "gan":  # there the cat costs more than it saves
                 return bce(D(x), targets[:m]) + bce(D(fake), zero)
-            return 2 * bce(D(torch.cat([x, fake])), targets)
+            s = D(torch.cat([x, fake]))
+            return 2 * bce(s, targets) if job.game == "gan" else s[m:].mean() - s[:m].mean()
 
         wrap = torch.compile if self.compiled else lambda f: f
         self.loss_G, self.loss_D = wrap(loss_G), wrap(loss_D)
-        self.torch, self.noise_shape = torch, (m, 100)
-        self.data, self.rows = torch.from_numpy(data), row_numbers(len(data), m)
+        self.torch, self.job = torch, job
+        self.data, self.rows = torch.from_numpy(job.data), job.iterations()
 
     def draw(self):
-        return self.torch.randn(self.noise_shape), next(self.rows)
+        return self.torch.randn(self.job.n_critic, self.job.m, N_NOISE), next(self.rows)
 
     def step(self, z, rows):
-        x = self.data[self.torch.from_numpy(rows)]
+        z, rows = self.torch.as_tensor(z), self.torch.from_numpy(rows)
         self.D.requires_grad_(False)
-        loss, fake = self.loss_G(self.torch.as_tensor(z))
-        self.G_adam.zero_grad()
+        loss, fake = self.loss_G(z[0])
+        self.G_rule.zero_grad()
         loss.backward()
-        self.G_adam.step()
+        self.G_rule.step()
         self.D.requires_grad_(True)
-        loss = self.loss_D(x, fake.detach())
-        self.D_adam.zero_grad()
+        self.descend_D(self.data[rows[0]], fake.detach())
+        for i in range(1, self.job.n_critic):
+            with self.torch.no_grad():
+                fake = self.G(z[i])
+            self.descend_D(self.data[rows[i]], fake)
+
+    def descend_D(self, x, fake):
+        loss = self.loss_D(x, fake)
+        self.D_rule.zero_grad()
         loss.backward()
-        self.D_adam.step()
+        self.D_rule.step()
+        if self.job.game == "wgan":
+            with self.torch.no_grad():
+                for p in self.D.parameters():
+                    p.clamp_(-CLIP, CLIP)
 
     def thetas(self):
         nets = self.G, self.D
@@ -255,6 +347,7 @@ class TorchCompile(TorchFused):
 CONTENDERS = {
     "floor": Floor,
     "minigan": Minigan,
+    "minigan[fast]": MiniganNumba,
     "JAX jit": Jax,
     "PyTorch eager": Torch,
     "PyTorch fused Adam": TorchFused,

@@ -16,6 +16,7 @@ import os
 
 import array_api_compat
 import numpy as np
+from array_api_compat import device
 
 from .errors import BackendError
 
@@ -77,7 +78,7 @@ def asarray_like(host, like):
     r"""The host array `host` in the library, and on the device, of the array `like`."""
     if type(like) is np.ndarray:
         return host
-    return array_namespace(like).asarray(host, device=array_api_compat.device(like))
+    return array_namespace(like).asarray(host, device=device(like))
 
 
 def to_numpy(array):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .backend import array_namespace, to_numpy
+from .backend import array_namespace, device, to_numpy
 from .errors import DataError, MiniganError
 from .gan import GAN
 
@@ -41,8 +41,9 @@ class Conditional:
 
         labels : integers (m,) in the model's library. Returns c (m, n_classes).
         """
-        classes = np.eye(self.n_classes, dtype=self.dtype)
-        return array_namespace(labels).take(self.asarray(classes), labels, axis=0)
+        xp = array_namespace(labels)
+        classes = xp.arange(self.n_classes, device=device(labels))
+        return xp.astype(labels[:, None] == classes, self.G.theta.dtype)
 
     def G_input(self, z, c):
         r"""(22) $[z, c]$ (m, n_noise + n_classes)."""

@@ -1,0 +1,94 @@
+"""How many seconds of training until the samples are good: minigan and the frameworks.
+
+All train the default GAN (minigan train gan: reference networks, 64 rows, Adam with 0.001 for
+G and 0.0003 for D) on the 5,000 shipped digits, from the same initial weights, each in a
+process of its own with one thread and by the means of bench_step.py. The clock runs while they
+train, compilation included, and stands while 5,000 samples are compared with the digits: the
+Frechet distance in the features of minigan's classifier (genuine halves: about 1). The noise
+differs, so the distance falls differently for each; hence several seeds.
+
+examples:
+  python benchmarks/time_to_quality.py
+  python benchmarks/time_to_quality.py --only minigan "JAX jit" --seeds 0 --threshold 60
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+NAMES = ["minigan", "minigan[fast]", "JAX jit", "PyTorch fused Adam"]
+LOOK_EVERY, MOST, SAMPLES = 250, 12_000, 5000
+
+
+def train(name, seed, threshold):
+    """(seconds, iterations, distance) when the distance first passes, or at the end."""
+    import numpy as np
+    from contenders import CONTENDERS, Job, N_NOISE
+
+    import minigan
+    from minigan.classifier import Classifier
+    from minigan.metrics import frechet_distance
+
+    digits = minigan.load("mnist5k")
+    job = Job(lr=1e-3, D_lr=3e-4, seed=seed, data=digits.x)
+    judge = Classifier(digits, cache=True)
+    genuine = judge.features(digits.x)
+    judged = minigan.GAN()
+    z = np.random.default_rng(1).standard_normal((SAMPLES, N_NOISE), np.float32)
+    seconds, contender = 0.0, CONTENDERS[name](job)
+    for step in range(LOOK_EVERY, MOST + 1, LOOK_EVERY):
+        begun = time.perf_counter()
+        for _ in range(LOOK_EVERY):
+            contender.step(*contender.draw())
+        judged.G.theta[...] = contender.thetas()[0]
+        seconds += time.perf_counter() - begun
+        distance = frechet_distance(judge.features(judged.generate(z)), genuine)
+        if distance <= threshold:
+            break
+    return seconds, step, distance
+
+
+def main():
+    about, _, examples = __doc__.partition("\nexamples:")
+    parser = argparse.ArgumentParser(
+        description=about,
+        epilog="examples:" + examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="NAME")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--threshold", type=float, default=40.0, help="Frechet distance")
+    parser.add_argument("--one", nargs=2, metavar=("NAME", "SEED"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        print(json.dumps(train(args.one[0], int(args.one[1]), args.threshold)))
+        return
+    print(f"| until a distance of {args.threshold:g} | seconds | iterations | each seed's seconds |")
+    print("|---|---|---|---|", flush=True)
+    environment = os.environ | {f"{v}_NUM_THREADS": "1" for v in ("OPENBLAS", "OMP", "MKL")}
+    environment |= {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"}
+    for name in args.only:
+        runs = []
+        for seed in args.seeds:
+            command = [sys.executable, __file__, "--threshold", str(args.threshold)]
+            command += ["--one", name, str(seed)]
+            run = subprocess.run(command, env=environment, capture_output=True, text=True)
+            if run.returncode:
+                print(f"| {name} | missing: {run.stderr.strip().splitlines()[-1]} | | |")
+                break
+            runs.append(json.loads(run.stdout.splitlines()[-1]))
+        else:
+            seconds, steps, distances = zip(*runs)
+            each = ", ".join(
+                f"{s:.1f}" if d <= args.threshold else f"over {s:.1f}" for s, _, d in runs
+            )
+            middle = statistics.median(seconds), statistics.median(steps)
+            print(f"| {name} | {middle[0]:.1f} | {middle[1]:.0f} | {each} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
