@@ -96,7 +96,7 @@ class Floor:
 
         w = job.width
         z, g1, g2 = normal(m, N_NOISE), normal(m, w), normal(m, w)
-        x, h1, h2, s = normal(2 * m, N_DATA), normal(2 * m, w), normal(2 * m, w), normal(2 * m, 1)
+        x, h1, h2, s = (normal(2 * m, k) for k in (N_DATA, w, w, 1))
         dx_fake = normal(m, N_DATA)
         U1, _, U2, _, U3, _ = (normal(*v.shape) for v in split(job.thetas()[0], job.sizes_G))
         W1, _, W2, _, W3, _ = (normal(*v.shape) for v in split(job.thetas()[1], job.sizes_D))
@@ -277,7 +277,8 @@ class Torch:
             return torch.optim.Adam(net.parameters(), lr, betas, EPS, fused=self.fused)
 
         theta_G, theta_D = job.thetas()
-        self.G, self.D = G, D = mlp(job.sizes_G, theta_G, nn.Sigmoid()), mlp(job.sizes_D, theta_D)
+        self.G = G = mlp(job.sizes_G, theta_G, nn.Sigmoid())
+        self.D = D = mlp(job.sizes_D, theta_D)
         self.G_rule, self.D_rule = optimizer(G, job.lr), optimizer(D, job.D_lr)
         zero, one = torch.zeros(m, 1, **real), torch.ones(m, 1, **real)
         targets = torch.cat([REAL_LABEL * one, zero])

@@ -81,7 +81,7 @@ def _records(model, batches, steps, state):
 
 
 def compile_if_numba(model):
-    r"""`compiled.compile_model`, which needs Numba; without it the model is as fast as NumPy."""
+    r"""`compiled.compile_model`, if Numba is there."""
     try:
         from .compiled import compile_model
     except ImportError:

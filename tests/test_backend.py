@@ -71,7 +71,7 @@ def test_what_is_not_an_array_is_refused():
 
 
 def test_importing_minigan_imports_little_besides_numpy():
-    """What is slow to import waits until it is used; so `import minigan` is as quick as can be."""
+    """What is slow to import waits until it is used."""
     program = "import sys, numpy; before = set(sys.modules); import minigan; "
     program += "print(*{name.partition('.')[0] for name in set(sys.modules) - before})"
     program += "; print('numpy.random' in sys.modules)"
