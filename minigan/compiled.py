@@ -156,8 +156,8 @@ def compile_model(model):
     if type(theta) is np.ndarray and theta.dtype.kind == "f":
         compile_network(model.G)
         compile_network(model.D)
-        model.G_optimizer = compiled(model.G_optimizer)
-        model.D_optimizer = compiled(model.D_optimizer)
+        for optimizer in (model.G_optimizer, model.D_optimizer):
+            optimizer.__class__ = COMPILED.get(type(optimizer), type(optimizer))
 
 
 def compile_network(network):
@@ -170,8 +170,8 @@ def compile_network(network):
         network.__class__ = CompiledNetwork
 
 
-def compiled(part):
-    r"""A layer or an optimiser like `part`, with loops if there are any for its kind."""
-    part = copy.copy(part)
-    part.__class__ = COMPILED.get(type(part), type(part))
-    return part
+def compiled(layer):
+    r"""A layer like the given one, which other networks may share, with loops if it has any."""
+    layer = copy.copy(layer)
+    layer.__class__ = COMPILED.get(type(layer), type(layer))
+    return layer

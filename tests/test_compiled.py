@@ -107,6 +107,16 @@ def test_compiling_one_model_or_one_twice_changes_no_other():
     assert not any(type(layer).__name__.startswith("Compiled") for layer in layers)
 
 
+def test_the_optimiser_that_the_caller_holds_is_the_one_that_steps():
+    model = game("gan")
+    held, before = model.G_optimizer, model.G.theta.copy()
+    records = train(model, np.random.default_rng(0).random((50, 9)), 2, 16)
+    held.lr = 1e-12
+    list(records)
+    assert held.t == 2
+    np.testing.assert_allclose(model.G.theta, before, atol=1e-9)
+
+
 def test_train_compiles_where_numba_is_and_is_the_same_without(monkeypatch):
     x = np.random.default_rng(0).random((50, 9))
     fast, plain = game("gan"), game("gan")
