@@ -149,7 +149,7 @@ class Minigan:
             return
         self.model.update(self.data[rows[0]], z[0])
         for noise, index in zip(z[1:], rows[1:]):
-            self.model.D_step(self.data[index], self.model.generate(noise))
+            self.model.D_update(self.data[index], self.model.generate(noise))
 
     def thetas(self):
         return self.model.G.theta, self.model.D.theta

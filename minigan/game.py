@@ -180,9 +180,7 @@ class Game:
         """
         xp, m = array_namespace(x, z, self.D.theta), x.shape[0]
         G_trace = self.G.forward(self.G_input(z, c))
-        rows = [self.D_input(x, c), self.D_input(G_trace[-1], c)]
-        trace = self.D.forward(xp.concat(rows))
-        s_real, s_fake = trace[-1][:m, :], trace[-1][m:, :]
+        trace, s_real, s_fake = self.both(x, G_trace[-1], c)
         loss_G, ds_G = self.G_loss(s_fake)
         loss_D, ds_real, ds_fake = self.D_loss(s_real, s_fake)
 
@@ -200,6 +198,20 @@ class Game:
         record = {"loss_D": loss_D, "loss_G": loss_G, **self.report(loss_D, ds_real, ds_fake)}
         return record | self.descend_D(loss_D, D_dtheta, x, G_trace[-1], c, rng)
 
+    def D_update(self, x, x_fake, c=None, rng=None):
+        r"""(17a) `D_step` with one pass: its two sums over rows are one sum over both."""
+        trace, s_real, s_fake = self.both(x, x_fake, c)
+        loss, ds_real, ds_fake = self.D_loss(s_real, s_fake)
+        dtheta = self.D.gradient(trace, array_namespace(x).concat([ds_real, ds_fake]))
+        record = {"loss_D": loss, **self.report(loss, ds_real, ds_fake)}
+        return record | self.descend_D(loss, dtheta, x, x_fake, c, rng)
+
+    def both(self, x, x_fake, c):
+        r"""D's trace of real rows above generated ones; the scores of each (m, 1)."""
+        rows = [self.D_input(x, c), self.D_input(x_fake, c)]
+        trace, m = self.D.forward(array_namespace(x, x_fake).concat(rows)), x.shape[0]
+        return trace, trace[-1][:m, :], trace[-1][m:, :]
+
     def iteration(self, batches, rng):
         r"""One iteration on fresh rows of `batches` and fresh noise; returns the record.
 
@@ -211,7 +223,7 @@ class Game:
         for _ in range(steps - 1):
             x, labels = next(batches)
             z, c = self.noise(x.shape[0], rng), self.condition(labels)
-            record |= self.D_step(x, self.G.forward(self.G_input(z, c))[-1], c, rng)
+            record |= self.D_update(x, self.G.forward(self.G_input(z, c))[-1], c, rng)
         return record
 
     # ---- samples ----

@@ -29,7 +29,7 @@ from minigan.penalty import gradient_penalty
 
 TESTS = Path(__file__).parent
 ZOO = []
-STEPS = "test_games.py::test_eq15_eq16_eq17_gradients_equal_autograds[numpy-{}]"
+STEPS = "test_games.py::test_eq15_eq16_eq17_eq17a_gradients_equal_autograds[numpy-{}]"
 WALKS = "test_games.py::test_three_iterations_move_both_players_as_the_reference_does[numpy-{}]"
 
 
