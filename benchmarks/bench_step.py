@@ -231,7 +231,7 @@ def plot(rows, path):
         [j + 0.4 - width / 2 for j in range(len(sizes))], [f"m = {m}" for m in sizes]
     )
     axes.set_ylabel("time of one iteration\n(1 = its matrix products alone)")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
 

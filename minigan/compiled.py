@@ -13,7 +13,6 @@ Numba, importing this file is an ImportError.
 import copy
 
 import numpy as np
-from array_api_compat.numpy import reshape
 from numba import njit
 
 from .layers import Dense, LeakyReLU, Sigmoid
@@ -63,8 +62,9 @@ def _adam(theta, M, V, g, beta1, beta2, rate, eps):
 
 
 def _flat(array):
-    r"""A view in one dimension; an array of which there is none is an error, not a copy."""
-    return reshape(array, (-1,), copy=False)
+    r"""A view in one dimension: an array that has none would be copied, and the result lost."""
+    assert array.flags.c_contiguous
+    return array.reshape(-1)
 
 
 class CompiledLeakyReLU(LeakyReLU):
@@ -138,11 +138,13 @@ class CompiledNetwork(Network):
         return deltas
 
     def accumulate(self, trace, deltas):
-        dtheta = np.empty_like(self.theta)
-        for x, delta, grads in zip(trace, deltas[1:], self.views(dtheta)):
-            if grads:
-                np.matmul(x.T, delta, out=grads[0])
-                np.sum(delta, axis=0, out=grads[1])
+        dtheta, at = np.empty_like(self.theta), 0
+        for layer, x, delta in zip(self.layers, trace, deltas[1:]):
+            if layer.shapes:
+                dW, db = at + layer.n * layer.k, at + (layer.n + 1) * layer.k  # where they end
+                np.matmul(x.T, delta, out=dtheta[at:dW].reshape(layer.n, layer.k))
+                np.sum(delta, axis=0, out=dtheta[dW:db])
+                at = db
         return dtheta
 
 

@@ -38,18 +38,14 @@ class Network:
         if theta.shape != (size,):
             raise MiniganError(f"theta: the layers need shape ({size},), got {theta.shape}")
         self.layers, self.theta = layers, theta
-        self.params = self.views(theta)
-
-    def views(self, flat):
-        r"""A list a layer of its pieces of an array like $\theta$, each in its shape."""
-        xp, views, at = array_namespace(flat), [], 0
-        for layer in self.layers:
-            views.append([])
+        self.params = []
+        xp, at = array_namespace(theta), 0
+        for layer in layers:
+            self.params.append([])
             for shape in layer.shapes:
-                piece = flat[at : at + math.prod(shape)]
-                views[-1].append(xp.reshape(piece, shape, copy=False))
+                piece = theta[at : at + math.prod(shape)]
+                self.params[-1].append(xp.reshape(piece, shape, copy=False))
                 at += math.prod(shape)
-        return views
 
     def forward(self, x):
         r"""(6) $x_l = f_l(x_{l-1})$ for l = 1, …, L; the trace is $[x_0, \dots, x_L]$.
