@@ -64,7 +64,7 @@ def profile(m, n):
     """{contender: {part: microseconds}}, and of both the whole without clocks."""
     from contenders import Job, Minigan, MiniganNumba
 
-    from minigan import compiled, gan, game, layers, network, optim
+    from minigan import compiled, game, gan, layers, network, optim
 
     found = {}
     contenders = {"NumPy": Minigan(Job(m=m)), "Numba": MiniganNumba(Job(m=m))}

@@ -33,7 +33,7 @@ POINTS = {"n_data": 2, "n_noise": 2, "output": "linear", "slope": 0.0, "average"
 POINTS |= {"G_hidden": (128,) * 3, "D_hidden": (128,) * 3}
 DATA = {"ring": (ring, ring_modes(), 0.01), "grid": (grid, grid_modes(), 0.05)}
 GAN = {"lr": 1e-3, "D_lr": 1e-3}
-CLIP = {"lr": 5e-4, "D_lr": 5e-4, "clip": 0.1, "average": 0.0}  # its G wanders too far to average
+CLIP = {"lr": 5e-4, "D_lr": 5e-4, "clip": 0.1, "average": 0.0}  # its G wanders too far
 PENALTY = {"lr": 2.5e-3, "D_lr": 2.5e-3, "weight": 0.3, "n_critic": 2}
 PENALTY |= {"G_hidden": (128,) * 4}
 
@@ -65,7 +65,8 @@ protocol is PacGAN's: 2,500 samples; high quality is within 3 sigma of the neare
 counts with one such sample. Different here: networks of three layers of 128 (ReLU) for both
 players, no batch normalisation and no maxout, noise of 2 numbers, Adam (RMSProp with clipping)
 at a rate that falls linearly to 0, samples by averaged parameters (0.999), data multiplied by
-a scale and samples divided by it. Genuine samples pass 98.9% of the time; one fixed recipe a row:
+a scale and samples divided by it. Genuine samples pass 98.9% of the time. One fixed recipe a
+row:
 {recipes}.
 """
 
