@@ -1,7 +1,7 @@
 r"""The lines between the matrix products, compiled.
 
 NumPy runs one operation at a time over whole arrays: Adam's three equations are ten passes
-over memory. A compiler makes one of them. This chapter writes the elementwise lines of
+over memory. A compiler makes one of them. This file writes the elementwise lines of
 earlier chapters once more, entry by entry, and derives nothing. Each loop performs the
 operations of its definition in the definition's order, so its result is the same to the
 last bit, and a run begun with Numba may go on without it.
@@ -24,30 +24,35 @@ loop = njit(error_model="numpy")  # x/0 is infinite: no check stands in the way 
 
 @loop
 def _leaky_forward(y, slope):
+    r"""(2) in place."""
     for i in range(y.size):
         y[i] = y[i] if y[i] > 0 else slope * y[i]
 
 
 @loop
 def _leaky_dx(dy, y, slope):
+    r"""(2a) in the place of dy."""
     for i in range(y.size):
         dy[i] = dy[i] if y[i] > 0 else slope * dy[i]
 
 
 @loop
 def _sigmoid_forward(e, one):
+    r"""(3) in the place of $e^{-x}$."""
     for i in range(e.size):
         e[i] = one / (e[i] + one)
 
 
 @loop
 def _sigmoid_dx(dy, y, one):
+    r"""(3a) in the place of dy."""
     for i in range(y.size):
         dy[i] = (one - y[i]) * y[i] * dy[i]
 
 
 @loop
 def _rmsprop(theta, v, g, rho, rest, lr, eps):
+    r"""(13), `rest` being $1 - \rho$."""
     for i in range(theta.size):
         v[i] = rho * v[i] + rest * g[i] * g[i]
         theta[i] -= lr * g[i] / (np.sqrt(v[i]) + eps)
@@ -55,6 +60,7 @@ def _rmsprop(theta, v, g, rho, rest, lr, eps):
 
 @loop
 def _adam(theta, M, V, g, beta1, beta2, rate, eps):
+    r"""(14c), then the step with the two numbers of `Adam.rates`."""
     for i in range(theta.size):
         M[i] = beta1 * M[i] + g[i]
         V[i] = beta2 * V[i] + g[i] * g[i]
