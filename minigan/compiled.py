@@ -171,8 +171,10 @@ def compile_model(model):
 def compile_network(network):
     r"""The same for a network, if Dense layers and known activations take turns in it."""
     dense, activations = network.layers[::2], network.layers[1::2]
-    if all(type(layer) is Dense for layer in dense) and all(
-        type(layer) in COMPILED for layer in activations
+    if (
+        type(network) is Network
+        and all(type(layer) is Dense for layer in dense)
+        and all(type(layer) in COMPILED for layer in activations)
     ):
         network.layers = [compiled(layer) for layer in network.layers]
         network.__class__ = CompiledNetwork

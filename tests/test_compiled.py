@@ -86,11 +86,16 @@ def test_what_cannot_be_compiled_runs_as_it_was():
     class Odd(compiled.LeakyReLU):
         """A layer of the reader's own."""
 
+    class Own(Network):
+        """A network of the reader's own."""
+
     model = game("gan")
-    model.G = Network([Odd(0.2), *model.G.layers], model.G.theta)
-    compiled.compile_model(model)
-    assert type(model.G) is Network
-    assert type(model.D) is compiled.CompiledNetwork
+    model.D = Own(model.D.layers, model.D.theta)
+    for layers in ([Odd(0.2), *model.G.layers], [compiled.LeakyReLU(0.2), *model.G.layers]):
+        model.G = Network(layers, model.G.theta)
+        compiled.compile_model(model)
+        assert type(model.G) is Network
+        assert type(model.D) is Own
     proof = game("gan", dtype="complex128")
     compiled.compile_model(proof)
     assert type(proof.G) is Network
