@@ -23,10 +23,12 @@ loop = njit(error_model="numpy")  # x/0 is infinite: no check stands in the way 
 
 
 @loop
-def _leaky_forward(y, slope):
-    r"""(2) in place."""
-    for i in range(y.size):
-        y[i] = y[i] if y[i] > 0 else slope * y[i]
+def _leaky_forward(y, b, slope):
+    r"""The bias of (1), then (2), in the place of $xW$."""
+    for i in range(y.shape[0]):
+        for j in range(y.shape[1]):
+            x = y[i, j] + b[j]
+            y[i, j] = x if x > 0 else slope * x
 
 
 @loop
@@ -34,6 +36,14 @@ def _leaky_dx(dy, y, slope):
     r"""(2a) in the place of dy."""
     for i in range(y.size):
         dy[i] = dy[i] if y[i] > 0 else slope * dy[i]
+
+
+@loop
+def _negative(y, b):
+    r"""The bias of (1), then $-x$ for (3), in the place of $xW$."""
+    for i in range(y.shape[0]):
+        for j in range(y.shape[1]):
+            y[i, j] = -(y[i, j] + b[j])
 
 
 @loop
@@ -74,23 +84,23 @@ def _flat(array):
 
 
 class CompiledLeakyReLU(LeakyReLU):
-    r"""(2) in the place of x and (2a) in the place of dy, as $x > 0$ just where $y > 0$."""
+    r"""(2) in the place of xW and (2a) in the place of dy, as $x > 0$ just where $y > 0$."""
 
-    def overwrite(self, x):
-        _leaky_forward(_flat(x), x.dtype.type(self.slope))
+    def overwrite(self, y, b):
+        _leaky_forward(y, b, y.dtype.type(self.slope))
 
     def overwrite_dx(self, dy, y):
         _leaky_dx(_flat(dy), _flat(y), y.dtype.type(self.slope))
 
 
 class CompiledSigmoid(Sigmoid):
-    r"""(3), after NumPy's exponential, in the place of x and (3a) in the place of dy."""
+    r"""(3), after NumPy's exponential, in the place of xW and (3a) in the place of dy."""
 
-    def overwrite(self, x):
-        np.negative(x, out=x)
+    def overwrite(self, y, b):
+        _negative(y, b)
         with np.errstate(over="ignore"):
-            np.exp(x, out=x)
-        _sigmoid_forward(_flat(x), x.dtype.type(1))
+            np.exp(y, out=y)
+        _sigmoid_forward(_flat(y), y.dtype.type(1))
 
     def overwrite_dx(self, dy, y):
         _sigmoid_dx(_flat(dy), _flat(y), y.dtype.type(1))
@@ -116,19 +126,21 @@ class CompiledNetwork(Network):
     r"""The passes of chapter 3 over less memory: what is not needed again is overwritten.
 
     In a network of Dense layers with an activation behind each, an activation's output takes
-    the place of its input, and of the two deltas likewise. The caller's x and dy stay. Every
-    product of (8) is written where it belongs in the flat gradient.
+    the place of its input, the bias being added on the way, and of the two deltas likewise.
+    The caller's x and dy stay. Every product of (8) is written where it belongs in the flat
+    gradient.
     """
 
     def forward(self, x):
-        trace = [self.checked(x)]
-        for layer, params in zip(self.layers, self.params):
-            x = trace[-1]
-            if layer.shapes:
-                trace.append(layer.forward(x, *params))
+        trace, activations = [self.checked(x)], [*self.layers[1::2], None]
+        for (W, b), activation in zip(self.params[::2], activations):
+            y = trace[-1] @ W
+            if activation:
+                activation.overwrite(y, b)
+                trace.append(y)
             else:
-                layer.overwrite(x)
-                trace.append(x)
+                y += b
+            trace.append(y)
         return trace
 
     def deltas(self, trace, dy, stop=0):
