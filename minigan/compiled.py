@@ -1,16 +1,15 @@
 r"""The lines between the matrix products, compiled.
 
 NumPy runs one operation at a time over whole arrays: Adam's three equations are ten passes
-over memory. A compiler makes one of them. This file writes the elementwise lines of
-earlier chapters once more, entry by entry, and derives nothing. Each loop performs the
-operations of its definition in the definition's order, so its result is the same to the
-last bit, and a run begun with Numba may go on without it.
+over memory. A compiler makes one of them. This file writes the elementwise lines of earlier
+chapters once more, entry by entry, and derives nothing. Each loop performs the operations of
+its definition in the definition's order, so its result is the same to the last bit, and a run
+begun with Numba may go on without it. What a loop is not made for (a layer of another type,
+another dtype or shape) goes the plain way.
 
 `pip install 'minigan[fast]'` brings Numba, and `train` then calls `compile_model`. Without
 Numba, importing this file is an ImportError.
 """
-
-import copy
 
 import numpy as np
 from numba import njit
@@ -23,41 +22,42 @@ loop = njit(error_model="numpy")  # x/0 is infinite: no check stands in the way 
 
 
 @loop
-def _leaky_forward(y, b, slope):
-    r"""The bias of (1), then (2), in the place of $xW$."""
-    for i in range(y.shape[0]):
-        for j in range(y.shape[1]):
-            x = y[i, j] + b[j]
-            y[i, j] = x if x > 0 else slope * x
+def _leaky_forward(x, b, slope, y):
+    r"""The bias of (1), added to $xW$ in place, then (2)."""
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            x[i, j] += b[j]
+            y[i, j] = x[i, j] if x[i, j] > 0 else slope * x[i, j]
 
 
 @loop
-def _leaky_dx(dy, y, slope):
-    r"""(2a) in the place of dy."""
-    for i in range(y.size):
-        dy[i] = dy[i] if y[i] > 0 else slope * dy[i]
+def _leaky_dx(dy, x, slope, dx):
+    r"""(2a)."""
+    for i in range(x.size):
+        dx[i] = dy[i] if x[i] > 0 else slope * dy[i]
 
 
 @loop
-def _negative(y, b):
-    r"""The bias of (1), then $-x$ for (3), in the place of $xW$."""
-    for i in range(y.shape[0]):
-        for j in range(y.shape[1]):
-            y[i, j] = -(y[i, j] + b[j])
+def _negative(x, b, y):
+    r"""The bias of (1), added to $xW$ in place, then $-x$ for (3)."""
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            x[i, j] += b[j]
+            y[i, j] = -x[i, j]
 
 
 @loop
-def _sigmoid_forward(e, one):
+def _sigmoid(e, one):
     r"""(3) in the place of $e^{-x}$."""
     for i in range(e.size):
         e[i] = one / (e[i] + one)
 
 
 @loop
-def _sigmoid_dx(dy, y, one):
-    r"""(3a) in the place of dy."""
+def _sigmoid_dx(dy, y, one, dx):
+    r"""(3a)."""
     for i in range(y.size):
-        dy[i] = (one - y[i]) * y[i] * dy[i]
+        dx[i] = (one - y[i]) * y[i] * dy[i]
 
 
 @loop
@@ -77,39 +77,98 @@ def _adam(theta, M, V, g, beta1, beta2, rate, eps):
         theta[i] -= rate * M[i] / (np.sqrt(V[i]) + eps)
 
 
-def _flat(array):
-    r"""A view in one dimension: an array that has none would be copied, and the result lost."""
-    assert array.flags.c_contiguous
-    return array.reshape(-1)
+def leaky_forward(layer, x, b):
+    r"""Adds b to x and returns (2) of it."""
+    y = np.empty(x.shape, x.dtype)
+    _leaky_forward(x, b, x.dtype.type(layer.slope), y)
+    return y
 
 
-class CompiledLeakyReLU(LeakyReLU):
-    r"""(2) in the place of xW and (2a) in the place of dy, as $x > 0$ just where $y > 0$."""
-
-    def overwrite(self, y, b):
-        _leaky_forward(y, b, y.dtype.type(self.slope))
-
-    def overwrite_dx(self, dy, y):
-        _leaky_dx(_flat(dy), _flat(y), y.dtype.type(self.slope))
+def leaky_dx(layer, dy, x, y):
+    r"""(2a)."""
+    dx = np.empty(x.shape, x.dtype)
+    _leaky_dx(dy.ravel(), x.ravel(), x.dtype.type(layer.slope), dx.reshape(-1))
+    return dx
 
 
-class CompiledSigmoid(Sigmoid):
-    r"""(3), after NumPy's exponential, in the place of xW and (3a) in the place of dy."""
+def sigmoid_forward(layer, x, b):
+    r"""Adds b to x and returns (3) of it; the exponential is NumPy's."""
+    y = np.empty(x.shape, x.dtype)
+    _negative(x, b, y)
+    with np.errstate(over="ignore"):
+        np.exp(y, out=y)
+    _sigmoid(y.reshape(-1), y.dtype.type(1))
+    return y
 
-    def overwrite(self, y, b):
-        _negative(y, b)
-        with np.errstate(over="ignore"):
-            np.exp(y, out=y)
-        _sigmoid_forward(_flat(y), y.dtype.type(1))
 
-    def overwrite_dx(self, dy, y):
-        _sigmoid_dx(_flat(dy), _flat(y), y.dtype.type(1))
+def sigmoid_dx(layer, dy, x, y):
+    r"""(3a)."""
+    dx = np.empty(y.shape, y.dtype)
+    _sigmoid_dx(dy.ravel(), y.ravel(), y.dtype.type(1), dx.reshape(-1))
+    return dx
+
+
+FORWARD = {LeakyReLU: leaky_forward, Sigmoid: sigmoid_forward}
+DX = {LeakyReLU: leaky_dx, Sigmoid: sigmoid_dx}
+
+
+class CompiledNetwork(Network):
+    r"""A network whose Dense layers and known activations take the loops above."""
+
+    def forward(self, x):
+        dense, activations = self.layers[::2], self.layers[1::2]
+        if (
+            x.dtype != self.theta.dtype
+            or any(type(layer) is not Dense for layer in dense)
+            or any(type(layer) not in FORWARD for layer in activations)
+        ):
+            return super().forward(x)
+        trace = [self.checked(x)]
+        for (W, b), activation in zip(self.params[::2], [*activations, None]):
+            x = trace[-1] @ W
+            if activation:
+                trace += [x, FORWARD[type(activation)](activation, x, b)]
+            else:
+                x += b
+                trace.append(x)
+        return trace
+
+    def dx(self, l, dy, x, y):
+        layer = self.layers[l - 1]
+        like = dy.shape == x.shape == y.shape and dy.dtype == x.dtype == self.theta.dtype
+        if type(layer) in DX and like:
+            return DX[type(layer)](layer, dy, x, y)
+        return super().dx(l, dy, x, y)
+
+    def accumulate(self, trace, deltas):
+        r"""(8) with every product written where it belongs in the flat array."""
+        given = [(layer, x, dy) for layer, x, dy in zip(self.layers, trace, deltas[1:])]
+        given = [(layer, x, dy) for layer, x, dy in given if layer.shapes]
+        if any(
+            type(layer) is not Dense or not x.dtype == dy.dtype == self.theta.dtype
+            for layer, x, dy in given
+        ):
+            return super().accumulate(trace, deltas)
+        dtheta, at = np.empty_like(self.theta), 0
+        for layer, x, dy in given:
+            dW, db = at + layer.n * layer.k, at + (layer.n + 1) * layer.k  # where they end
+            np.matmul(x.T, dy, out=dtheta[at:dW].reshape(layer.n, layer.k))
+            np.sum(dy, axis=0, out=dtheta[dW:db])
+            at = db
+        return dtheta
+
+
+def alike(*arrays):
+    r"""Whether flat arrays have one size and one dtype, as a loop needs them."""
+    return len({(array.size, array.dtype) for array in arrays}) == 1
 
 
 class CompiledRMSProp(RMSProp):
     r"""(13) in one pass."""
 
     def update(self, theta, g):
+        if not alike(theta, self.v, g):
+            return super().update(theta, g)
         rates = self.rho, 1 - self.rho, self.lr, self.eps
         _rmsprop(theta, self.v, g, *map(theta.dtype.type, rates))
 
@@ -118,82 +177,21 @@ class CompiledAdam(Adam):
     r"""(14c) and the step in one pass."""
 
     def update(self, theta, g):
+        if not alike(theta, self.M, self.V, g):
+            return super().update(theta, g)
         rates = self.beta1, self.beta2, *self.rates()
         _adam(theta, self.M, self.V, g, *map(theta.dtype.type, rates))
 
 
-class CompiledNetwork(Network):
-    r"""The passes of chapter 3 over less memory: what is not needed again is overwritten.
-
-    In a network of Dense layers with an activation behind each, an activation's output takes
-    the place of its input, the bias being added on the way, and of the two deltas likewise.
-    The caller's x and dy stay. Every product of (8) is written where it belongs in the flat
-    gradient.
-    """
-
-    def forward(self, x):
-        trace, activations = [self.checked(x)], [*self.layers[1::2], None]
-        for (W, b), activation in zip(self.params[::2], activations):
-            y = trace[-1] @ W
-            if activation:
-                activation.overwrite(y, b)
-                trace.append(y)
-            else:
-                y += b
-            trace.append(y)
-        return trace
-
-    def deltas(self, trace, dy, stop=0):
-        if not self.layers[-1].shapes:
-            dy = np.array(dy, order="C")
-        deltas = [None] * len(self.layers) + [dy]
-        for l in range(len(self.layers), stop, -1):
-            if self.layers[l - 1].shapes:
-                dy = self.dx(l, dy, trace[l - 1], trace[l])
-            else:
-                self.layers[l - 1].overwrite_dx(dy, trace[l])
-            deltas[l - 1] = dy
-        return deltas
-
-    def accumulate(self, trace, deltas):
-        dtheta, at = np.empty_like(self.theta), 0
-        for layer, x, delta in zip(self.layers, trace, deltas[1:]):
-            if layer.shapes:
-                dW, db = at + layer.n * layer.k, at + (layer.n + 1) * layer.k  # where they end
-                np.matmul(x.T, delta, out=dtheta[at:dW].reshape(layer.n, layer.k))
-                np.sum(delta, axis=0, out=dtheta[dW:db])
-                at = db
-        return dtheta
-
-
-COMPILED = {LeakyReLU: CompiledLeakyReLU, Sigmoid: CompiledSigmoid}
-COMPILED |= {RMSProp: CompiledRMSProp, Adam: CompiledAdam}
+COMPILED = {Network: CompiledNetwork, RMSProp: CompiledRMSProp, Adam: CompiledAdam}
 
 
 def compile_model(model):
-    r"""Let a `Game` on NumPy, in float32 or float64, run on the loops above."""
-    theta = model.G.theta
-    if type(theta) is np.ndarray and theta.dtype.kind == "f":
-        compile_network(model.G)
-        compile_network(model.D)
-        for optimizer in (model.G_optimizer, model.D_optimizer):
-            optimizer.__class__ = COMPILED.get(type(optimizer), type(optimizer))
+    r"""Let a `Game` on NumPy, in float32 or float64, run on the loops above.
 
-
-def compile_network(network):
-    r"""The same for a network, if Dense layers and known activations take turns in it."""
-    dense, activations = network.layers[::2], network.layers[1::2]
-    if (
-        type(network) is Network
-        and all(type(layer) is Dense for layer in dense)
-        and all(type(layer) in COMPILED for layer in activations)
-    ):
-        network.layers = [compiled(layer) for layer in network.layers]
-        network.__class__ = CompiledNetwork
-
-
-def compiled(layer):
-    r"""A layer like the given one, which other networks may share, with loops if it has any."""
-    layer = copy.copy(layer)
-    layer.__class__ = COMPILED.get(type(layer), type(layer))
-    return layer
+    Networks and optimisers stay the objects they are, of another class; layers are not touched.
+    """
+    for network, optimizer in ((model.G, model.G_optimizer), (model.D, model.D_optimizer)):
+        if type(network.theta) is np.ndarray and network.theta.dtype.kind == "f":
+            for part in (network, optimizer):
+                part.__class__ = COMPILED.get(type(part), type(part))

@@ -86,7 +86,7 @@ class LeakyReLU:
     def __init__(self, slope=0.2):
         if not 0 <= slope < 1:
             raise MiniganError(f"slope: expected a number in [0, 1), got {slope}")
-        self.slope = slope
+        self.slope = float(slope)
 
     def slopes(self, x):
         r"""$f'(x)$ entry by entry: 1 where $x > 0$, else $\alpha$.

@@ -32,6 +32,7 @@ class Optimizer:
             for slot in self.slots:
                 setattr(self, slot, xp.zeros_like(theta))
         self.t += 1
+        self.lr = float(self.lr)  # a NumPy float64 would make float32 arrays double
         self.update(theta, dtheta)
 
     def state(self):
@@ -57,7 +58,7 @@ class SGD(Optimizer):
 
     def __init__(self, lr=0.01, momentum=0.0):
         super().__init__(lr, momentum=momentum)
-        self.momentum = momentum
+        self.momentum = float(momentum)
 
     def update(self, theta, g):
         self.v *= self.momentum
@@ -79,7 +80,7 @@ class RMSProp(Optimizer):
 
     def __init__(self, lr=1e-3, rho=0.9, eps=1e-8):
         super().__init__(lr, rho=rho)
-        self.rho, self.eps = rho, eps
+        self.rho, self.eps = float(rho), float(eps)
 
     def update(self, theta, g):
         xp = array_namespace(theta)
@@ -119,7 +120,7 @@ class Adam(Optimizer):
 
     def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
         super().__init__(lr, beta1=beta1, beta2=beta2)
-        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+        self.beta1, self.beta2, self.eps = map(float, (beta1, beta2, eps))
 
     def rates(self):
         r"""The two numbers of the last line, $\alpha a/\sqrt c$ and $\epsilon/\sqrt c$."""
