@@ -75,7 +75,8 @@ def worker(pipe, name, cores, threads, common):
 
 
 def run(contender, n, backend):
-    """Seconds per iteration, over n of them; on a GPU by its own clock."""
+    """Seconds per iteration, over n calls; on a GPU by its own clock."""
+    each = n * getattr(contender, "iterations", 1)
     if backend == "cupy":
         import cupy
 
@@ -87,8 +88,8 @@ def run(contender, n, backend):
     if backend == "cupy":
         end.record()
         end.synchronize()
-        return cupy.cuda.get_elapsed_time(start, end) / 1000 / n
-    return (time.perf_counter() - begun) / n
+        return cupy.cuda.get_elapsed_time(start, end) / 1000 / each
+    return (time.perf_counter() - begun) / each
 
 
 def three_iterations(contender, job):
@@ -243,7 +244,8 @@ def main():
         epilog="examples:" + examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = [*OURS, "JAX jit", "PyTorch eager", "PyTorch fused Adam", "torch.compile"]
+    names = [*OURS, "JAX jit", "JAX scan"]
+    names += ["PyTorch eager", "PyTorch fused Adam", "torch.compile"]
     parser.add_argument("-m", type=int, nargs="+", default=[64, 256, 1024], help="batch sizes")
     parser.add_argument("--width", type=int, nargs="+", default=[128], help="hidden units")
     parser.add_argument("--game", choices=["gan", "wgan"], default="gan")
@@ -264,6 +266,9 @@ def main():
     cores = range(max(first, 0), max(first, 0) + options.threads)
     common, rows = {"game": options.game, "backend": options.backend}, []
 
+    if "OPENBLAS_CORETYPE" in os.environ:
+        core = os.environ["OPENBLAS_CORETYPE"]
+        print(f"OPENBLAS_CORETYPE={core} chooses NumPy's kernels here, not the processor\n")
     if options.backend == "numpy":
         check(start(options.only, cores, options.threads, common, x64=True))
     asks = start(["floor", *options.only], cores, options.threads, common)

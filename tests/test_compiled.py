@@ -93,6 +93,8 @@ def test_every_pass_is_the_plain_pass_and_leaves_what_it_is_given(output, how):
             deltas = net.deltas(trace, dy)
             found.append([*trace, *deltas, net.accumulate(trace, deltas)])
             found[-1] += net.tangents(trace, x)
+            x_1, x_2 = map(np.asfortranarray, trace[1:3])
+            found[-1].append(net.dx(2, x_2, x_1, x_2))
     assert all(same(actual, expected) for actual, expected in zip(*found, strict=True))
     assert same(x, given[0])
     assert same(dy, given[1])

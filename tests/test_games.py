@@ -128,8 +128,8 @@ widths = st.lists(st.integers(1, 6), max_size=3).map(tuple)
 @every_way
 @every_game
 @given(seeds, st.integers(1, 6), widths, widths)
-def test_eq15_eq16_eq17_eq17a_gradients_equal_autograds(lib, game, how, seed, m, G_hidden, D_hidden):
-    board = Board(game, lib, seed, G_hidden, D_hidden, m, remember=True)
+def test_eq15_eq16_eq17_eq17a_gradients_equal_autograds(lib, game, how, seed, m, G_, D_):
+    board = Board(game, lib, seed, G_, D_, m, remember=True)
     board.play(how)
     tolerance, floor = (1e-12, 1e-15) if lib.dtypes[-1] == "float64" else (1e-4, 1e-6)
     players = board.model.G_optimizer, board.model.D_optimizer
