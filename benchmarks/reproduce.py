@@ -74,9 +74,9 @@ ESTIMATE = """Arjovsky et al. (2017), figure 3, shows the estimate falling with 
 quality, and no truth beside it. Here the data are the ring with sigma 0.05, the truth is the
 least assignment of 1,000 samples to 1,000 points, the critic takes 20 steps per step of G, and
 the estimate is the mean over the last 10 iterations. A clipped critic's estimate is W1 times a
-Lipschitz constant that no one knows; it falls with W1, but is no distance. With the penalty
-(weight 1) the slope is near 1, and so is the ratio, down to what 1,000 samples can tell: two
-genuine samples are {floor:.3f} apart."""
+Lipschitz constant that no one knows and that changes as it trains: both fall, but not in step.
+With the penalty (weight 1) the slope is near 1, somewhat above while much is to be gained, and
+so is the ratio. 1,000 samples cannot tell less: two genuine samples are {floor:.3f} apart."""
 
 
 def main():

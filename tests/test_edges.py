@@ -262,13 +262,13 @@ def test_an_iteration_takes_its_rows_and_gives_every_fake_its_condition(name):
     else:
         labels = c = None
     model.G_optimizer = model.D_optimizer = Still()
-    D_step = model.D_step
+    D_update = model.D_update
 
     def watched(x, x_fake, c=None, *more):
         seen.append((x_fake.shape, c))
-        return D_step(x, x_fake, c, *more)
+        return D_update(x, x_fake, c, *more)
 
-    model.D_step = watched
+    model.D_update = watched
     rows = iter([(np.full((m, 4), 0.5, "float32"), labels)] * 9)
     record = model.iteration(rows, np.random.default_rng(0))
     steps = 5 if "wgan" in name else 1
@@ -288,8 +288,8 @@ def test_further_fakes_of_a_critic_are_fresh_and_follow_the_condition():
     noise = model.noise
     model.noise = lambda *args: z.append(noise(*args)) or z[-1]
     model.G.forward = lambda x: seen.append(x) or forward(x)
-    fakes, D_step = [], model.D_step
-    model.D_step = lambda x, x_fake, *more: fakes.append(x_fake) or D_step(x, x_fake, *more)
+    fakes, D_update = [], model.D_update
+    model.D_update = lambda x, x_fake, *more: fakes.append(x_fake) or D_update(x, x_fake, *more)
     rows = iter([(np.ones((3, 4), "float32"), given) for given in labels])
     model.iteration(rows, np.random.default_rng(0))
     assert (z[0] != z[1]).all()
