@@ -116,14 +116,14 @@ class CompiledNetwork(Network):
     r"""A network whose Dense layers and known activations take the loops above."""
 
     def forward(self, x):
-        dense, activations = self.layers[::2], self.layers[1::2]
+        x, dense, activations = self.checked(x), self.layers[::2], self.layers[1::2]
         if (
             x.dtype != self.theta.dtype
             or any(type(layer) is not Dense for layer in dense)
             or any(type(layer) not in FORWARD for layer in activations)
         ):
             return super().forward(x)
-        trace = [self.checked(x)]
+        trace = [x]
         for (W, b), activation in zip(self.params[::2], [*activations, None]):
             x = trace[-1] @ W
             if activation:
@@ -142,8 +142,7 @@ class CompiledNetwork(Network):
 
     def accumulate(self, trace, deltas):
         r"""(8) with every product written where it belongs in the flat array."""
-        given = [(layer, x, dy) for layer, x, dy in zip(self.layers, trace, deltas[1:])]
-        given = [(layer, x, dy) for layer, x, dy in given if layer.shapes]
+        given = [each for each in zip(self.layers, trace, deltas[1:]) if each[0].shapes]
         if any(
             type(layer) is not Dense or not x.dtype == dy.dtype == self.theta.dtype
             for layer, x, dy in given

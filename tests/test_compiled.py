@@ -6,6 +6,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from minigan.errors import BackendError, MiniganError
 from minigan.layers import Dense, LeakyReLU
 from minigan.models import MODELS
 from minigan.network import Network, mlp
@@ -141,6 +142,15 @@ def test_layers_may_be_exchanged_at_any_time(at, layer):
         model.D.layers[at] = layer
     assert play(fast, 3) == play(plain, 3)
     assert same(fast.D.theta, plain.D.theta)
+
+
+def test_what_is_not_an_array_is_refused_as_by_the_plain_network():
+    model = game("gan")
+    compiled.compile_model(model)
+    with pytest.raises(BackendError, match="expected an array"):
+        model.G.forward([[1.0, 2.0]])
+    with pytest.raises(MiniganError, match=r"x: expected shape \(m, 4\)"):
+        model.G.forward(np.ones((2, 3), "float32"))
 
 
 def test_a_memory_of_another_size_is_refused_as_in_numpy():
