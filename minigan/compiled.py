@@ -116,6 +116,7 @@ class CompiledNetwork(Network):
     r"""A network whose Dense layers and known activations take the loops above."""
 
     def forward(self, x):
+        r"""(6), the activations adding the biases of the Dense layers before them."""
         x, dense, activations = self.checked(x), self.layers[::2], self.layers[1::2]
         if (
             x.dtype != self.theta.dtype
@@ -134,6 +135,7 @@ class CompiledNetwork(Network):
         return trace
 
     def dx(self, l, dy, x, y):
+        r"""(7) for layer l alone."""
         layer = self.layers[l - 1]
         like = dy.shape == x.shape == y.shape and dy.dtype == x.dtype == self.theta.dtype
         if type(layer) in DX and like:
