@@ -40,7 +40,7 @@ PENALTY |= {"G_hidden": (128,) * 4}
 # {mixture: {model: (by what the data are multiplied, steps, rows a step, parameters)}}
 MIXTURE = {
     "ring": {
-        "gan": (1.0, 30_000, 256, GAN | {"real_label": 1.0}),
+        "gan": (1.0, 20_000, 512, GAN | {"real_label": 1.0}),
         "lsgan": (1.0, 20_000, 256, GAN),
         "wgan": (1.0, 10_000, 128, CLIP),
         "wgan-gp": (1.0, 15_000, 256, PENALTY),
