@@ -43,7 +43,7 @@ MIXTURE = {
         "gan": (1.0, 20_000, 512, GAN | {"real_label": 1.0}),
         "lsgan": (1.0, 20_000, 256, GAN),
         "wgan": (1.0, 10_000, 128, CLIP),
-        "wgan-gp": (1.0, 15_000, 256, PENALTY),
+        "wgan-gp": (2.0, 15_000, 256, PENALTY),
     },
     "grid": {
         "gan": (0.25, 20_000, 256, GAN | {"real_label": 1.0}),
