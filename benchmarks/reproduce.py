@@ -66,7 +66,7 @@ counts with one such sample. Different here: networks of three layers of 128 (Re
 players, no batch normalisation and no maxout, noise of 2 numbers, Adam (RMSProp with clipping)
 at a rate that falls linearly to 0, samples by averaged parameters (0.999), data multiplied by
 a scale and samples divided by it. Genuine samples pass 98.9% of the time. One fixed recipe a
-row:
+row, chosen by a look at some or all of these seeds:
 {recipes}.
 """
 
