@@ -16,8 +16,8 @@ import array_api_strict
 import numpy as np
 
 import minigan.game
-from minigan.backend import asarray_like
-from minigan.models import MODELS
+from minigan.arrays import asarray_like
+from minigan.lab.models import MODELS
 from minigan.network import Network
 
 VIEWS = {"reshape", "permute_dims", "__getitem__", "asarray", "real"}

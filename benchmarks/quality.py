@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from minigan.backend import keep_heap
-from minigan.checkpoint import load_checkpoint
-from minigan.classifier import Classifier
+from minigan.arrays import keep_heap
+from minigan.lab.checkpoint import load_checkpoint
+from minigan.lab.classifier import Classifier
 from minigan.data import mnist
 
 N = 10_000

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 
 import minigan
-from minigan.classifier import Classifier
+from minigan.lab.classifier import Classifier
 from minigan.data import Dataset, grid, grid_modes, load, mnist, ring, ring_modes
-from minigan.metrics import frechet_distance, label_accuracy, modes_captured, wasserstein
-from minigan.models import RECIPES, build
-from minigan.parzen import parzen
+from minigan.lab.metrics import frechet_distance, label_accuracy, modes_captured, wasserstein
+from minigan.lab.models import RECIPES, build
+from minigan.lab.parzen import parzen
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reproduction.md"
 HEAD = "# Published figures, and ours\n\nWritten by `benchmarks/reproduce.py`; see there.\n"

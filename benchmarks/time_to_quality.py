@@ -30,8 +30,8 @@ def train(name, seed, threshold):
     from contenders import CONTENDERS, N_NOISE, Job
 
     import minigan
-    from minigan.classifier import Classifier
-    from minigan.metrics import frechet_distance
+    from minigan.lab.classifier import Classifier
+    from minigan.lab.metrics import frechet_distance
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})

@@ -15,8 +15,8 @@ import numpy as np
 
 from minigan.data import ring
 from minigan.game import Game
-from minigan.models import build
-from minigan.train import train
+from minigan.lab.models import build
+from minigan.training import train
 
 sys.path.insert(0, str(figures.book.ROOT / "tests"))
 KEPT = figures.FIGURES / "effects.json"

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 import minigan
-from minigan.plots import samples_png
+from minigan.lab.plots import samples_png
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
 data = minigan.load("mnist5k")

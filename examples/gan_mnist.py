@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 import minigan
-from minigan.plots import samples_png
+from minigan.lab.plots import samples_png
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
 data = minigan.load("mnist5k")  # 5,000 genuine digits, x (5000, 784) in [0, 1]

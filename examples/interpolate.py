@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 import minigan
-from minigan.plots import samples_png
+from minigan.lab.plots import samples_png
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
 model = minigan.CGAN(average=0.999 if steps > 1000 else 0.0)

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 import minigan
 from minigan.data import ring
-from minigan.plots import film_gif
+from minigan.lab.plots import film_gif
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 3_000
 data, frames, edge = ring(std=0.05), 2 if steps < 100 else 40, 1.6

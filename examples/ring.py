@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 import minigan
 import minigan.data
-from minigan.plots import film_gif, samples_png
+from minigan.lab.plots import film_gif, samples_png
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 3_000
 data = minigan.data.ring(std=0.05)

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 import minigan
-from minigan.metrics import wasserstein_1d
+from minigan.lab.metrics import wasserstein_1d
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
 rng = np.random.default_rng(0)

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 import minigan
-from minigan.plots import losses_png, samples_png
+from minigan.lab.plots import losses_png, samples_png
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 8_000
 data = minigan.load("mnist5k")

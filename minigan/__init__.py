@@ -1,9 +1,13 @@
-"""minigan: generative adversarial networks in NumPy, every gradient derived by hand."""
+"""minigan: generative adversarial networks in NumPy, every gradient derived by hand.
 
-from .backend import asarray_like, backend, keep_heap, to_numpy
+The modules of this folder are the book, to be read from `arrays` to `training`; those of
+`minigan.lab` run around it: data sets, run folders, pictures, measures, the command line.
+"""
+
+from .arrays import array_namespace, asarray_like, backend, to_numpy
 from .cgan import CGAN, conditional
-from .checkpoint import load_checkpoint, save_checkpoint
-from .data import Dataset, load
+from .compiled import keep_heap
+from .data import Batches, Dataset
 from .errors import (
     BackendError,
     CheckpointError,
@@ -13,12 +17,15 @@ from .errors import (
     RunError,
 )
 from .gan import GAN
-from .layers import Dense, LeakyReLU, Sigmoid
-from .losses import bce_with_logits, least_squares, wasserstein
-from .lsgan import LSGAN
+from .lab.checkpoint import load_checkpoint, save_checkpoint
+from .lab.loaders import load
+from .layers import Dense, Layer, LeakyReLU, Sigmoid
+from .losses import bce_with_logits, least_squares, softmax_cross_entropy, wasserstein
+from .lsgan import LSGAN, CLSGAN
 from .network import Network, mlp
 from .optim import SGD, Adam, RMSProp
-from .penalty import WGANGP, gradient_penalty
-from .train import TrainState, train
-from .version import __version__
-from .wgan import WGAN
+from .penalty import CWGANGP, WGANGP, gradient_penalty
+from .training import TrainState, train
+from .wgan import CWGAN, WGAN
+
+__version__ = "0.2.0"

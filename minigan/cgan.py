@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .backend import array_namespace, device, to_numpy
+from .arrays import array_namespace, device, to_numpy
 from .errors import DataError, MiniganError
 from .gan import GAN
 

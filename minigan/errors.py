@@ -1,8 +1,12 @@
-"""The errors minigan raises on purpose.
+"""The errors that minigan raises on purpose, and the checks of arguments that raise them.
 
 Each message is one sentence for a person: it names the argument, what was expected and
 what came. The command line prints it on one line and exits with status 2.
 """
+
+import math
+import operator
+from dataclasses import field, fields
 
 
 class MiniganError(ValueError):
@@ -27,3 +31,96 @@ class RunError(MiniganError):
 
 class DivergedError(MiniganError):
     """A loss or a parameter became infinite or not a number."""
+
+
+def parameter(default, text, within=None):
+    r"""A field of a dataclass that says what it means and which values it may have.
+
+    text : one line; it becomes the help of the command line's option
+    within : an interval of numbers such as "[0, 1)", or a tuple of the words allowed
+
+    The default's type is the parameter's. `check_parameters` makes use of all three.
+    """
+    return field(default=default, metadata={"help": text, "within": within})
+
+
+def check_parameters(obj):
+    r"""Turn every parameter of a dataclass's instance into Python's own type, within its range.
+
+    NumPy's scalars become int and float, a list of widths a tuple. Raises MiniganError.
+    """
+    for one in fields(obj):
+        value = getattr(obj, one.name)
+        if "help" in one.metadata and not (value is None and one.default is None):
+            kind, within = type(one.default), one.metadata["within"]
+            setattr(obj, one.name, CHECKS[kind](one.name, value, within))
+
+
+def whole_number(name, value, within="[1, inf)", error=MiniganError):
+    r"""The value as an int; raises an error if it is no whole number or not in the interval."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or _is_bool(value):
+        raise error(f"{name}: expected a whole number, got {value!r}")
+    return _inside(name, number, within, error)
+
+
+def real_number(name, value, within="(-inf, inf)", error=MiniganError):
+    r"""The value as a float; raises an error if it is no real number or not in the interval."""
+    try:
+        number = None if isinstance(value, (str, bytes)) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or _is_bool(value):
+        raise error(f"{name}: expected a number, got {value!r}")
+    return _inside(name, number, within, error)
+
+
+def word(name, value, within=None):
+    r"""The value as a str, or the name of what has one, as `numpy.float32`; one of `within`."""
+    text = value if isinstance(value, str) else getattr(value, "name", None)
+    text = text or getattr(value, "__name__", None)
+    if not isinstance(text, str) or text not in (within or (text,)):
+        raise MiniganError(f"{name}: expected one of {', '.join(within)}, got {value!r}")
+    return text
+
+
+def truth(name, value, within=None):
+    r"""The value as a bool."""
+    if not _is_bool(value):
+        raise MiniganError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
+
+
+def whole_numbers(name, value, within):
+    r"""The values as a tuple of int; a single number is a tuple of one."""
+    try:
+        values = list(value)
+    except TypeError:
+        values = [value]
+    return tuple(whole_number(name, each, within) for each in values)
+
+
+CHECKS = {int: whole_number, float: real_number, tuple: whole_numbers, bool: truth}
+CHECKS |= {str: word, type(None): word}
+
+
+def _is_bool(value):
+    return type(value).__name__ in ("bool", "bool_")
+
+
+def _inside(name, number, within, error):
+    r"""The number, if it lies in an interval such as "(0, 1]"."""
+    low, high = map(float, within[1:-1].split(","))
+    over = number >= low if within[0] == "[" else number > low
+    under = number <= high if within[-1] == "]" else number < high
+    if over and under:
+        return number
+    if math.isinf(high):
+        expected = {"[": f"must be at least {low:g}", "(": "expected a positive number"}
+        expected = "expected a finite number" if math.isinf(low) else expected[within[0]]
+    else:
+        expected = f"expected a number in {within}"
+    raise error(f"{name}: {expected}, got {number}")

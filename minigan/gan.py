@@ -11,7 +11,7 @@ Both sides are binary cross-entropies (4) with targets 1 and 0.
 
 from dataclasses import dataclass
 
-from .backend import array_namespace
+from .arrays import array_namespace
 from .errors import MiniganError
 from .game import Game
 from .losses import bce_with_logits

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .backend import array_namespace, asarray_like, to_numpy
+from .arrays import array_namespace, asarray_like, to_numpy
 from .errors import MiniganError
 from .network import Network
 

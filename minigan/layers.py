@@ -7,30 +7,47 @@ $dx = \partial L/\partial x$, and with its parameters. The chain rule answers:
 $$\frac{\partial L}{\partial x_{ip}} = \sum_j \frac{\partial L}{\partial y_{ij}}
   \frac{\partial y_{ij}}{\partial x_{ip}}$$
 
-Each class below is four readings of its own formula:
-
-| method | direction | computes |
-|---|---|---|
-| `forward(x, *params)` | in → out | $y = f(x)$ |
-| `dx(dy, x, y, *params)` | out → in | $\partial L/\partial x$ |
-| `dparams(dy, x)` | out → parameters | $\partial L/\partial W$, $\partial L/\partial b$ |
-| `tangent(u, x, y, *params)` | in → out | the change of $y$ when $x$ moves by $u$ |
-
-A layer stores nothing. Its parameters come in as arguments and so do its own input x and
-output y, which makes it impossible to use the activations of another pass by mistake.
-
-One row of x is one sample; m is the number of rows. Every formula works in float32,
-float64 and complex128; a branch looks at the real part only, so that the imaginary part
-can carry a derivative through unharmed (the complex step of `gradcheck`).
+Each layer below is its own formula, read in several directions. One row of x is one
+sample; m is the number of rows.
 """
 
 import numpy as np
 
-from .backend import array_namespace
-from .errors import MiniganError
+from .arrays import array_namespace
+from .errors import MiniganError, real_number, whole_number
 
 
-class Dense:
+class Layer:
+    r"""What the library asks of a layer.
+
+    | method | direction | computes |
+    |---|---|---|
+    | `forward(x, *params)` | in → out | $y = f(x)$ |
+    | `dx(dy, x, y, *params)` | out → in | $\partial L/\partial x$, of the shape of x |
+    | `dparams(dy, x, y, *params)` | out → parameters | $\partial L/\partial W$, …: a tuple |
+    | `tangent(u, x, y, *params)` | in → out | the change of y when x moves by u |
+    | `tangent_dparams(dy, u, x, y, *params)` | out → parameters | the same as `dparams` for $\langle dy, \text{tangent}(u)\rangle$ |
+
+    Shapes: x and u (m, n), y and dy (m, k). A layer stores nothing: its parameters come in
+    as arguments and so do its own input x and output y, which makes it impossible to use
+    the activations of another pass by mistake. `dparams` is for layers with parameters;
+    the last two are for the gradient penalty (chapter 10) alone.
+
+    A layer of your own need not derive from this class. What it lacks of the attributes
+    below has the default given here; what it lacks of the methods is named when it is needed.
+    """
+
+    shapes = ()  # of the parameters, in order
+    n = None  # the columns of x that it takes; None: any number
+    kink = None  # the value of x at which the slope jumps, if there is one
+    piecewise_linear = False  # whether the slope is constant between its jumps
+
+    def __repr__(self):
+        values = {name: v for name, v in vars(self).items() if name != "shapes"}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in values.items())})"
+
+
+class Dense(Layer):
     r"""Affine map of n inputs to k outputs.
 
     (1) $y = xW + b$, that is $y_{ij} = \sum_p x_{ip} W_{pj} + b_j$
@@ -39,12 +56,11 @@ class Dense:
     Source: Goodfellow, Bengio & Courville (2016), Deep Learning, section 6.5.
     """
 
+    piecewise_linear = True
+
     def __init__(self, n, k):
-        for name, size in (("n", n), ("k", k)):
-            if size < 1:
-                raise MiniganError(f"Dense: {name} must be at least 1, got {size}")
-        self.n, self.k = n, k
-        self.shapes = ((n, k), (k,))
+        self.n, self.k = whole_number("Dense: n", n), whole_number("Dense: k", k)
+        self.shapes = ((self.n, self.k), (self.k,))
 
     def forward(self, x, W, b):
         y = x @ W
@@ -55,9 +71,9 @@ class Dense:
         r"""(1a) Only $y_{ij}$ with the same row i sees $x_{ip}$, with slope $W_{pj}$:
         $dx_{ip} = \sum_j dy_{ij} W_{pj}$, so $dx = dy\,W^\top$ (m, n).
         """
-        return dy @ W.T if self.k > 1 else dy * W.T  # the same, and faster so for one column
+        return dy @ W.T
 
-    def dparams(self, dy, x):
+    def dparams(self, dy, x, y, W, b):
         r"""(1b) Each row i sees $W_{pj}$ with slope $x_{ip}$: $dW = x^\top dy$ (n, k).
 
         (1c) Each row i sees $b_j$ with slope 1: $db_j = \sum_i dy_{ij}$ (k,).
@@ -68,8 +84,12 @@ class Dense:
         r"""(1d) $(x + u)W + b = y + uW$: the step u moves y by $uW$ (m, k)."""
         return u @ W
 
+    def tangent_dparams(self, dy, u, x, y, W, b):
+        r"""(1e) (1d) is (1) with u for x and without b: $dW = u^\top dy$ and $db = 0$."""
+        return u.T @ dy, array_namespace(b).zeros_like(b)
 
-class LeakyReLU:
+
+class LeakyReLU(Layer):
     r"""A line with a bend at zero.
 
     (2) $y = x$ where $x > 0$, and $y = \alpha x$ elsewhere
@@ -80,20 +100,14 @@ class LeakyReLU:
     acoustic models.
     """
 
-    shapes = ()
     kink = 0.0
+    piecewise_linear = True
 
     def __init__(self, slope=0.2):
-        if not 0 <= slope < 1:
-            raise MiniganError(f"slope: expected a number in [0, 1), got {slope}")
-        self.slope = float(slope)
+        self.slope = real_number("slope", slope, "[0, 1)")
 
     def slopes(self, x):
-        r"""$f'(x)$ entry by entry: 1 where $x > 0$, else $\alpha$.
-
-        The mask as numbers, 1 or 0, raised to at least $\alpha$. A `where` would ask a
-        question per entry whose answer no processor can predict, at ten times the price.
-        """
+        r"""$f'(x)$ entry by entry: 1 where $x > 0$, else $\alpha$."""
         xp = array_namespace(x)
         x = xp.real(x)
         return xp.maximum(xp.astype(x > 0, x.dtype), self.slope)
@@ -110,25 +124,20 @@ class LeakyReLU:
         return self.dx(u, x, y)
 
 
-class Sigmoid:
+class Sigmoid(Layer):
     r"""The logistic function, from a logit to a number between 0 and 1.
 
     (3) $y = \sigma(x) = \dfrac{1}{1 + e^{-x}}$
 
-    Where $x \ll 0$, $e^{-x}$ overflows to infinity and 1/∞ = 0 is the right limit; nothing
-    cancels on the way, so y is accurate against itself however small it is.
     Shapes: x, y (m, n), y in (0, 1).
     """
-
-    shapes = ()
 
     def forward(self, x):
         return sigmoid(x)
 
     def dx(self, dy, x, y):
         r"""(3a) $\sigma' = \dfrac{e^{-x}}{(1 + e^{-x})^2} = \sigma(1 - \sigma)$, so
-        $dx = dy\,y(1 - y)$. Where y is near 1, $1 - y$ cancels: the error is then rounding
-        against dy, though not against dx.
+        $dx = dy\,y(1 - y)$.
         """
         dx = 1 - y
         dx *= y
@@ -141,9 +150,21 @@ class Sigmoid:
 
 
 def sigmoid(x):
-    r"""(3) for an array of any shape."""
+    r"""(3) for an array of any shape. Where $x \ll 0$, $e^{-x}$ overflows to infinity, and
+    $1/\infty = 0$ is the right limit.
+    """
     with np.errstate(over="ignore"):
         y = array_namespace(x).exp(-x)
     y += 1
     y **= -1
     return y
+
+
+def require(layer, *methods):
+    r"""Raises MiniganError if the layer lacks one of the methods, naming all that it lacks."""
+    missing = [method for method in methods if not hasattr(layer, method)]
+    if missing:
+        raise MiniganError(
+            f"{type(layer).__name__}: expected a layer with {', '.join(methods)}; "
+            f"{' and '.join(missing)} is missing (minigan.Layer says what each computes)"
+        )

@@ -8,10 +8,10 @@ $$L = \frac1m \sum_i \ell(s_i, t), \qquad
 
 so that the value and the gradient come from the same intermediate numbers and cannot
 disagree. Every loss is minimised; `ds` is the derivative of the very L beside it. The
-target t is a number, or one number a row (m, 1). Shapes: s and ds (m, 1), L a scalar.
+target t is a number, or one number per row (m, 1). Shapes: s and ds (m, 1), L a scalar.
 """
 
-from .backend import array_namespace
+from .arrays import array_namespace
 
 
 def bce_with_logits(s, t):
@@ -56,11 +56,30 @@ def wasserstein(s, t):
 def least_squares(s, t):
     r"""Half the mean squared distance of the score from its target.
 
-    (5b) $\ell = \tfrac12 (s - t)^2$
+    (6) $\ell = \tfrac12 (s - t)^2$
 
-    (5c) $\ell' = s - t$
+    (6a) $\ell' = s - t$
 
     Source: Mao et al. (2017), Least squares generative adversarial networks, equation 2.
     """
     xp, m = array_namespace(s), s.shape[0]
     return xp.sum((s - t) ** 2) / (2 * m), (s - t) / m
+
+
+def softmax_cross_entropy(s, c):
+    r"""Cross-entropy of the softmax of the scores s (m, k) with one-hot targets c (m, k).
+
+    (7) $L = -\frac1m \sum_{ij} c_{ij} \log p_{ij}$, $p_{ij} = e^{s_{ij}} / \sum_l e^{s_{il}}$
+
+    (7a) $\partial L/\partial s_{ij} = (p_{ij} - c_{ij})/m$, since
+    $\log p_{ij} = s_{ij} - \log \sum_l e^{s_{il}}$, and the derivative of the last term
+    with respect to $s_{ij}$ is $p_{ij}$ once for each row, whose targets sum to 1.
+
+    Subtracting each row's largest score changes nothing in (7) and keeps e from
+    overflowing. Returns L and ∂L/∂s (m, k).
+    """
+    xp, m = array_namespace(s, c), s.shape[0]
+    s = s - xp.max(xp.real(s), axis=1, keepdims=True)
+    e = xp.exp(s)
+    total = xp.sum(e, axis=1, keepdims=True)
+    return xp.sum(c * (xp.log(total) - s)) / m, (e / total - c) / m

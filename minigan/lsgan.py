@@ -9,7 +9,7 @@ label "WGAN"; it is this loss, and its value estimates no distance.
 
 from dataclasses import dataclass
 
-from .backend import array_namespace
+from .arrays import array_namespace
 from .game import Game
 from .losses import least_squares
 

@@ -22,7 +22,7 @@ import math
 
 import numpy as np
 
-from .backend import array_namespace, asarray_like
+from .arrays import array_namespace, asarray_like
 from .errors import MiniganError
 from .layers import Dense, LeakyReLU, Sigmoid
 

@@ -5,7 +5,7 @@ and all of them descend: `step` changes `theta` in place. What an optimiser reme
 (its averages, the step count t) is what `state` returns and `load_state` takes back.
 """
 
-from .backend import array_namespace
+from .arrays import array_namespace
 from .errors import MiniganError
 
 

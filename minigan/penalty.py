@@ -27,7 +27,7 @@ curved layer's slope would move with $\theta$ and add a term, so such a critic i
 
 from dataclasses import dataclass
 
-from .backend import array_namespace
+from .arrays import array_namespace
 from .errors import MiniganError
 from .layers import Dense, LeakyReLU
 from .optim import Adam

@@ -14,7 +14,7 @@ critic's slope, several critic steps, and RMSProp, as momentum proved unstable w
 
 from dataclasses import dataclass
 
-from .backend import array_namespace
+from .arrays import array_namespace
 from .errors import MiniganError
 from .game import Game
 from .losses import wasserstein

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from minigan.backend import asarray_like, backend
+from minigan.arrays import asarray_like, backend
 from minigan.errors import BackendError
 
 shared = {"deadline": None, "suppress_health_check": list(HealthCheck)}

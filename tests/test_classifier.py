@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strategies import seeds
 
 import minigan
-from minigan.classifier import SIDE, Classifier, softmax_cross_entropy, warped
+from minigan.lab.classifier import SIDE, Classifier, softmax_cross_entropy, warped
 from minigan.data import Dataset, load, ring
 from minigan.errors import DataError
 from minigan.gradcheck import check_gradient

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minigan.checkpoint import load_checkpoint
-from minigan.cli import parser
-from minigan.models import MODELS, RECIPES
+from minigan.lab.checkpoint import load_checkpoint
+from minigan.lab.cli import parser
+from minigan.lab.models import MODELS, RECIPES
 
 TINY = ["--G-hidden", "8", "--D-hidden", "8", "--n-noise", "4", "--batch-size", "16"]
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import minigan
 from minigan import DataError
-from minigan.backend import to_numpy
+from minigan.arrays import to_numpy
 from minigan.data import (
     Batches,
     Dataset,
@@ -30,7 +30,7 @@ from minigan.data import (
     ring,
     ring_modes,
 )
-from minigan.download import MNIST_SHA256, download_mnist, file_name, mnist_folder, read_idx
+from minigan.lab.download import MNIST_SHA256, download_mnist, file_name, mnist_folder, read_idx
 
 DIGITS = Path(minigan.__file__).parent / "digits"
 PIXELS = bytes(range(24))  # four images of 2 x 3
@@ -558,7 +558,7 @@ def test_a_failed_download_keeps_the_file_that_was_there(tmp_path, server):
 def test_the_second_mirror_is_asked_where_the_first_fails(tmp_path, server, monkeypatch):
     server.files["/bad" + FIRST] = half
     mirrors = (server.url + "bad/", server.url)
-    monkeypatch.setattr("minigan.download.MIRRORS", mirrors)
+    monkeypatch.setattr("minigan.lab.download.MIRRORS", mirrors)
     assert len(mnist(download(tmp_path, None)).x) == 4
     assert server.asked[:2] == ["/bad" + FIRST, FIRST]
 
@@ -566,7 +566,7 @@ def test_the_second_mirror_is_asked_where_the_first_fails(tmp_path, server, monk
 def test_every_mirrors_failure_is_told(tmp_path, server, monkeypatch):
     del server.files[FIRST]
     server.files["/bad" + FIRST] = half
-    monkeypatch.setattr("minigan.download.MIRRORS", (server.url + "bad/", server.url))
+    monkeypatch.setattr("minigan.lab.download.MIRRORS", (server.url + "bad/", server.url))
     with pytest.raises(DataError) as error:
         download(tmp_path, None)
     assert f"{server.url}bad/: closed after 50 of 100 bytes; " in str(error.value)

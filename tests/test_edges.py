@@ -24,7 +24,7 @@ from minigan import (
     to_numpy,
 )
 from minigan.cgan import Conditional, conditional
-from minigan.models import MODELS
+from minigan.lab.models import MODELS
 from minigan.penalty import WGANGP, gradient_penalty
 
 SMALL = {"n_data": 4, "n_noise": 3, "G_hidden": (6,), "D_hidden": (5, 2)}

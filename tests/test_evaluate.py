@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigan import evaluate, metrics
-from minigan.classifier import Classifier
-from minigan.cli import main
+from minigan.lab import evaluate, metrics
+from minigan.lab.classifier import Classifier
+from minigan.lab.cli import main
 from minigan.data import Dataset, grid_modes, load, ring
-from minigan.models import build
+from minigan.lab.models import build
 
 TINY = ["--G-hidden", "8", "--D-hidden", "8", "--n-noise", "4", "--batch-size", "16"]
 NOWHERE = "/nonexistent"
@@ -111,8 +111,8 @@ def test_points_of_ones_own_get_what_applies(monkeypatch):
 
 
 def test_the_loop_warns_of_a_collapse_once(tmp_path, capsys):
-    from minigan.run import Run
-    from minigan.train import TrainState
+    from minigan.lab.run import Run
+    from minigan.training import TrainState
 
     data = load("grid")
     run = Run.create(tmp_path / "run", {"steps": 100})

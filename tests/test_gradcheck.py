@@ -12,7 +12,7 @@ from strategies import hidden, normal, seeds, sizes
 
 from minigan import Dense, LeakyReLU, MiniganError, Network, Sigmoid, bce_with_logits, mlp
 from minigan import to_numpy as home
-from minigan.backend import array_namespace
+from minigan.arrays import array_namespace
 from minigan.gradcheck import (
     FULL,
     TOLERANCE,

@@ -10,10 +10,10 @@ from sklearn.metrics import confusion_matrix
 from sklearn.neighbors import KernelDensity, NearestNeighbors
 from strategies import seeds
 
-from minigan import metrics
+from minigan.lab import metrics
 from minigan.data import Dataset, grid, grid_modes, load, ring, ring_modes
 from minigan.errors import DataError, MiniganError
-from minigan.parzen import SIGMAS, log_likelihoods, parzen
+from minigan.lab.parzen import SIGMAS, log_likelihoods, parzen
 
 
 def normal(seed, *shape):

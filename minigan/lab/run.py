@@ -21,7 +21,7 @@ import numpy as np
 
 from . import plots
 from .checkpoint import load_checkpoint, save_checkpoint, write_atomically
-from .errors import RunError
+from ..errors import RunError
 from .metrics import CollapseWatch
 
 FRAMES = 60  # in a film

@@ -10,27 +10,27 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from .backend import array_namespace, asarray_like, backend, to_numpy
+from ..arrays import array_namespace, asarray_like, backend, to_numpy
 from .classifier import softmax_cross_entropy
-from .gradcheck import Check, check_gradient, check_layer, check_loss, check_network, compare
-from .layers import Dense, LeakyReLU, Sigmoid
-from .losses import bce_with_logits, least_squares, wasserstein
+from ..gradcheck import Check, check_gradient, check_layer, check_loss, check_network, compare
+from ..layers import Dense, LeakyReLU, Sigmoid
+from ..losses import bce_with_logits, least_squares, wasserstein
 from .models import MODELS
-from .network import Network, mlp
+from ..network import Network, mlp
 
 # (seed, rows, widths): the last two have one row, and a network without hidden layers
 CASES = ((0, 5, (3, 7, 6, 4)), (1, 8, (4, 9, 2)), (2, 1, (3, 5, 1)), (3, 6, (2, 3)))
 FLOAT32 = 1e-5  # the largest relative error against float64
 DERIVATIVES = {
-    "Dense": ("1a dx", "1b dW", "1c db", "1d tangent"),
-    "LeakyReLU": ("2a dx", "2b tangent"),
-    "Sigmoid": ("3a dx", "3b tangent"),
-    "network": ("8 gradient of theta", "7 delta of x", "9 tangents"),
+    "Dense": ("(1a) dx", "(1b) dW", "(1c) db", "(1d) tangent"),
+    "LeakyReLU": ("(2a) dx", "(2b) tangent"),
+    "Sigmoid": ("(3a) dx", "(3b) tangent"),
+    "network": ("(8) gradient of theta", "(7) delta of x", "(9) tangents"),
 }
 LOSSES = {
-    "4a": (bce_with_logits, (0.0, 0.5, 0.9, 1.0)),
-    "5a": (wasserstein, (1.0, -1.0)),
-    "5c": (least_squares, (0.0, 1.0, -1.0)),
+    "(4a)": (bce_with_logits, (0.0, 0.5, 0.9, 1.0)),
+    "(5a)": (wasserstein, (1.0, -1.0)),
+    "(5c)": (least_squares, (0.0, 1.0, -1.0)),
 }
 GAMES = {name: (name, {}) for name in MODELS} | {"gan, minimax": ("gan", {"minimax": True})}
 
@@ -75,7 +75,7 @@ def table(found):
     yield f"{'':7}{'derivative':<38}{'method':<14}{'worst':<9}{'limit':<7}".rstrip()
     for proof in found:
         check = proof.check
-        number, verdict = f"({proof.equation})", "pass" if check.passed else "FAIL"
+        number, verdict = proof.equation, "pass" if check.passed else "FAIL"
         yield (
             f"{number:<7}{proof.what:<38}{check.method:<14}"
             f"{check.error:<9.1e}{check.tolerance:<7.0e}{verdict}"
@@ -107,7 +107,7 @@ def of_layers(case, dtype, like):
             equation, _, what = derivative.partition(" ")
             yield equation, f"{name}: {what}", check
         if dtype == "float64":
-            yield "29", f"{name}: adjoint of dx and tangent", checks[-1]
+            yield "(29)", f"{name}: adjoint of dx and tangent", checks[-1]
 
 
 def passes_of_layer(layer):
@@ -128,7 +128,7 @@ def of_losses(case, dtype, like):
     s, wide = draw(rng, dtype, (m, 1), (m, k + 1))
     c = np.eye(k + 1, dtype=dtype)[rng.integers(0, k + 1, m)]
     every = [(n, loss, s, t) for n, (loss, targets) in LOSSES.items() for t in targets]
-    for equation, loss, scores, t in [*every, ("31a", softmax_cross_entropy, wide, c)]:
+    for equation, loss, scores, t in [*every, ("(31a)", softmax_cross_entropy, wide, c)]:
         if dtype == "float64":
             moved, t = move(like, scores)[0], move(like, c)[0] if t is c else t
             check = check_loss(loss, moved, t)
@@ -165,7 +165,7 @@ def of_network(case, dtype, like):
         equation, _, what = derivative.partition(" ")
         yield equation, f"network: {what}", check
     for check in checks[3:]:
-        yield "29", "network: adjoint, layer by layer", check
+        yield "(29)", "network: adjoint, layer by layer", check
 
 
 def of_games(case, dtype, like):
@@ -223,9 +223,9 @@ class Board:
         model.constrain = lambda: None
         _, x_fake = model.G_step(z, c)
         model.D_step(x, x_fake, c, self)
-        found = [("15 G_step", "G", G.dtheta), ("16 D_step", "D", D.dtheta)]
+        found = [("(15) G_step", "G", G.dtheta), ("(16) D_step", "D", D.dtheta)]
         model.update(x, z, c, self)
-        return [*found, ("17 update", "G", G.dtheta), ("17 update", "D", D.dtheta)]
+        return [*found, ("(17) update", "G", G.dtheta), ("(17) update", "D", D.dtheta)]
 
     def losses(self):
         r"""{player: its loss as a function of its parameters}, by forward passes alone."""

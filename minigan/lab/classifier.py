@@ -14,35 +14,16 @@ from pathlib import Path
 
 import numpy as np
 
-from .backend import array_namespace
 from .checkpoint import write_atomically
-from .errors import DataError, RunError
-from .network import mlp
-from .optim import Adam
+from ..errors import DataError, RunError
+from ..losses import softmax_cross_entropy
+from ..network import mlp
+from ..optim import Adam
 
 SIDE = 28
 HIDDEN = 512, 128
 VERSION = 1  # of the training; a new one leaves old caches alone
 FEATURES = -2  # in a trace: the last hidden layer's output
-
-
-def softmax_cross_entropy(s, c):
-    r"""Cross-entropy of the softmax of the scores s (m, k) with one-hot targets c (m, k).
-
-    (31) $L = -\frac1m \sum_{ij} c_{ij} \log p_{ij}$, $p_{ij} = e^{s_{ij}} / \sum_l e^{s_{il}}$
-
-    (31a) $\partial L/\partial s_{ij} = (p_{ij} - c_{ij})/m$, since
-    $\log p_{ij} = s_{ij} - \log \sum_l e^{s_{il}}$, and the derivative of the last term by
-    $s_{ij}$ is $p_{ij}$ once for each row, whose targets sum to 1.
-
-    Subtracting each row's largest score changes nothing in (31) and keeps e from
-    overflowing. Returns L and ∂L/∂s (m, k).
-    """
-    xp, m = array_namespace(s, c), s.shape[0]
-    s = s - xp.max(xp.real(s), axis=1, keepdims=True)
-    e = xp.exp(s)
-    total = xp.sum(e, axis=1, keepdims=True)
-    return xp.sum(c * (xp.log(total) - s)) / m, (e / total - c) / m
 
 
 class Classifier:

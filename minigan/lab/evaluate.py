@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from . import metrics
-from .data import Dataset, grid, grid_modes, idx_folder, load, mnist, ring, ring_modes
-from .errors import DataError, MiniganError, RunError
+from ..data import Dataset, grid, grid_modes, idx_folder, load, mnist, ring, ring_modes
+from ..errors import DataError, MiniganError, RunError
 from .parzen import parzen
 
 TEXT = "measure what a run's samples are worth, beside genuine data"
@@ -41,7 +41,7 @@ def add_options(command):
 
 def evaluate_command(args):
     r"""`minigan evaluate`: print the table of a run and write it to its metrics.json."""
-    from .backend import keep_heap
+    from ..arrays import keep_heap
     from .checkpoint import load_checkpoint
     from .run import Run
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .backend import array_namespace, keep_heap
+from .arrays import array_namespace, keep_heap
 from .data import Batches, as_dataset
 from .errors import DataError, DivergedError
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minigan import GAN, BackendError, asarray_like, backend, to_numpy
-from minigan.backend import array_namespace
+from minigan.arrays import array_namespace
 
 
 def test_numpy_is_the_default(monkeypatch):

@@ -10,7 +10,6 @@ Random numbers always come from a NumPy `Generator` on the host and are then mov
 seed names one sequence of numbers, whatever the backend.
 """
 
-import ctypes
 import importlib
 import os
 
@@ -25,7 +24,7 @@ INSTALL_CUPY = "pip install 'minigan[cupy]' for CUDA 13, 'minigan[cupy12]' for C
 _namespace_of = {}
 
 
-def backend(name=None):
+def backend(name: str | None = None):
     r"""The array library called `name`: "numpy", "cupy", or None for MINIGAN_BACKEND.
 
     Without a name and without the environment variable MINIGAN_BACKEND it is NumPy.
@@ -74,30 +73,15 @@ def _library(array):
     return f"{type(array).__module__.split('.')[0]} ({type(array).__name__})"
 
 
-def asarray_like(host, like):
+def asarray_like(host: np.ndarray, like):
     r"""The host array `host` in the library, and on the device, of the array `like`."""
     if type(like) is np.ndarray:
         return host
     return array_namespace(like).asarray(host, device=device(like))
 
 
-def to_numpy(array):
+def to_numpy(array) -> np.ndarray:
     r"""The same numbers as a NumPy array on the host."""
     if hasattr(array, "get"):  # CuPy's way home
         return array.get()
     return np.from_dlpack(array) if hasattr(array, "__dlpack__") else np.asarray(array)
-
-
-def keep_heap():
-    r"""Tell glibc to keep freed memory for this process instead of returning it.
-
-    An iteration makes the same temporaries again and again. Above 128 KB glibc hands each
-    one back to the kernel when it is freed, and getting it again costs more than the
-    arithmetic done in it. `train` calls this once; importing minigan does not. With another
-    C library nothing happens.
-    """
-    mmap_threshold, trim_threshold, limit = -3, -1, 1 << 30  # names and numbers of malloc.h
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt:
-        mallopt(mmap_threshold, limit)
-        mallopt(trim_threshold, limit)

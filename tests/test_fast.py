@@ -8,10 +8,10 @@ import pytest
 
 from minigan.errors import BackendError, MiniganError
 from minigan.layers import Dense, LeakyReLU
-from minigan.models import MODELS
+from minigan.lab.models import MODELS
 from minigan.network import Network, mlp
 from minigan.optim import Adam
-from minigan.train import train
+from minigan.training import train
 
 compiled = pytest.importorskip("minigan.compiled", reason="Numba is not installed")
 

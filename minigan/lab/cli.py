@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from . import evaluate
-from .backend import BACKENDS
-from .errors import DivergedError, MiniganError, RunError
+from ..arrays import BACKENDS
+from ..errors import DivergedError, MiniganError, RunError
 from .models import MODELS, RECIPES, build, describe, parameter_help
 from .proofs import gradcheck_command
 
@@ -140,9 +140,9 @@ def add_parameter(group, field, text):
 
 def train_command(args):
     r"""`minigan train`: begin or resume a run, with a progress bar, then draw it."""
-    from .data import load
+    from ..data import load
     from .run import Run
-    from .train import TrainState, train
+    from ..training import TrainState, train
 
     given = vars(args)
     if given.get("resume") and given.get("overwrite"):
@@ -169,7 +169,7 @@ def train_command(args):
 
 def new_run(name, given):
     r"""(config, data, model) of a run that is to begin, from the options given."""
-    from .data import load
+    from ..data import load
 
     config = {"model": name, "data": "mnist5k", "data_dir": None, "seed": 0} | RECIPES[name]
     config = {key: given.get(key, value) for key, value in config.items()}
@@ -262,7 +262,7 @@ def stop_on_interrupt():
 def sample_command(args):
     r"""`minigan sample`: draw from a run's checkpoint into a picture or an .npz file."""
     from .checkpoint import load_checkpoint, write_atomically
-    from .data import load
+    from ..data import load
     from .plots import samples_png
     from .run import Run
 

@@ -19,7 +19,7 @@ one that returns the training set has a perfect Fréchet distance.
 
 import numpy as np
 
-from .errors import DataError, MiniganError
+from ..errors import DataError, MiniganError
 
 CHUNK = 1000  # rows of a matrix of distances that exist at one time
 COLLAPSED = 0.1  # a class is missing below this part of its share among genuine rows

@@ -12,10 +12,10 @@ import os
 
 import numpy as np
 
-from .backend import to_numpy
-from .errors import CheckpointError, RunError
+from ..arrays import to_numpy
+from ..errors import CheckpointError, RunError
 from .models import build, describe
-from .train import TrainState, check_finite
+from ..training import TrainState, check_finite
 
 FORMAT = 1
 

@@ -11,7 +11,7 @@ generative models). `benchmarks/reproduce.py` prints that row beside ours.
 
 import numpy as np
 
-from .errors import DataError
+from ..errors import DataError
 from .metrics import CHUNK, squared_distances
 
 SIGMAS = np.logspace(-1, 0, 10)  # the grid of the published script

@@ -3,12 +3,12 @@
 import re
 from dataclasses import asdict, fields
 
-from .cgan import CGAN, conditional
-from .errors import MiniganError
-from .gan import GAN
-from .lsgan import LSGAN
-from .penalty import WGANGP
-from .wgan import WGAN
+from ..cgan import CGAN, conditional
+from ..errors import MiniganError
+from ..gan import GAN
+from ..lsgan import LSGAN
+from ..penalty import WGANGP
+from ..wgan import WGAN
 
 MODELS = {"gan": GAN, "cgan": CGAN, "wgan": WGAN, "wgan-gp": WGANGP, "lsgan": LSGAN}
 MODELS |= {f"c{name}": conditional(MODELS[name]) for name in ("wgan", "wgan-gp", "lsgan")}
