@@ -3,7 +3,7 @@
 A module becomes a page of blocks: its head, then each class head, method and function.
 A block's prose is the docstring, its code the very lines of the file without the docstring,
 so neither can drift from what runs. An equation is defined by the first paragraph, in
-reading order, that starts with its number, "(7) …"; anywhere else the number is a mention.
+reading order, that starts with its number, "(9) …"; anywhere else the number is a mention.
 """
 
 import ast

@@ -208,7 +208,7 @@ class Site:
         inline.children = children
 
     def number(self, number, paragraph):
-        """(7) as the definition that its paragraph is, or as a link to it."""
+        """(9) as the definition that its paragraph is, or as a link to it."""
         slug = self.defined.get(number)
         if slug is None:
             self.dangling.append((self.slug, number))

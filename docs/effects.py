@@ -1,7 +1,7 @@
 """Measures what bugs of the zoo do to training, and draws it: python docs/effects.py
 
 Each game learns the ring of eight Gaussians as it stands and with bugs injected, from the
-same seeds, by its plain steps (15) and (16): the shared pass (17) has no second trace to
+same seeds, by its plain steps (17) and (18): the shared pass (19) has no second trace to
 overwrite, and so no room for some of these bugs. The curves are the distance of the samples
 from the data through training. They are kept in docs/figures/effects.json, from which the
 figures are drawn.

@@ -62,7 +62,7 @@ def _sigmoid_dx(dy, y, one, dx):
 
 @loop
 def _rmsprop(theta, v, g, rho, rest, lr, eps):
-    r"""(13), `rest` being $1 - \rho$."""
+    r"""(15), `rest` being $1 - \rho$."""
     for i in range(theta.size):
         v[i] = rho * v[i] + rest * g[i] * g[i]
         theta[i] -= lr * g[i] / (np.sqrt(v[i]) + eps)
@@ -70,7 +70,7 @@ def _rmsprop(theta, v, g, rho, rest, lr, eps):
 
 @loop
 def _adam(theta, M, V, g, beta1, beta2, rate, eps):
-    r"""(14c), then the step with the two numbers of `Adam.rates`."""
+    r"""(16c), then the step with the two numbers of `Adam.rates`."""
     for i in range(theta.size):
         M[i] = beta1 * M[i] + g[i]
         V[i] = beta2 * V[i] + g[i] * g[i]
@@ -116,7 +116,7 @@ class CompiledNetwork(Network):
     r"""A network whose Dense layers and known activations take the loops above."""
 
     def forward(self, x):
-        r"""(6), the activations adding the biases of the Dense layers before them."""
+        r"""(8), the activations adding the biases of the Dense layers before them."""
         x, dense, activations = self.checked(x), self.layers[::2], self.layers[1::2]
         if (
             x.dtype != self.theta.dtype
@@ -135,7 +135,7 @@ class CompiledNetwork(Network):
         return trace
 
     def dx(self, l, dy, x, y):
-        r"""(7) for layer l alone."""
+        r"""(9) for layer l alone."""
         layer = self.layers[l - 1]
         like = dy.shape == x.shape == y.shape and dy.dtype == x.dtype == self.theta.dtype
         if type(layer) in DX and like:
@@ -143,7 +143,7 @@ class CompiledNetwork(Network):
         return super().dx(l, dy, x, y)
 
     def accumulate(self, trace, deltas):
-        r"""(8) with every product written where it belongs in the flat array."""
+        r"""(10) with every product written where it belongs in the flat array."""
         given = [each for each in zip(self.layers, trace, deltas[1:]) if each[0].shapes]
         if any(
             type(layer) is not Dense or not x.dtype == dy.dtype == self.theta.dtype
@@ -165,7 +165,7 @@ def alike(*arrays):
 
 
 class CompiledRMSProp(RMSProp):
-    r"""(13) in one pass."""
+    r"""(15) in one pass."""
 
     def update(self, theta, g):
         if not alike(theta, self.v, g):
@@ -175,7 +175,7 @@ class CompiledRMSProp(RMSProp):
 
 
 class CompiledAdam(Adam):
-    r"""(14c) and the step in one pass."""
+    r"""(16c) and the step in one pass."""
 
     def update(self, theta, g):
         if not alike(theta, self.M, self.V, g):

@@ -3,7 +3,7 @@ r"""Chapter 5. Two players and one iteration, the same for every GAN in this lib
 The generator G turns noise z into rows G(z). The discriminator D, called the critic in a
 WGAN, gives any row a score s. Each player has a loss of its own, computed from scores, and
 descends it while the other stands still. Standing still costs nothing here: D's gradient
-goes from (7) and (8) no further than D's first layer, and G's starts from the delta that
+goes from (9) and (10) no further than D's first layer, and G's starts from the delta that
 arrives at D's input, $\delta_0 = \partial L_G/\partial G(z)$;
 $\partial L_G/\partial\theta_D$ is not formed.
 
@@ -13,7 +13,7 @@ Algorithm 1 of Goodfellow et al. (2014) moves D first, k times, and draws new no
 G first, on the fakes that D is about to see, is the order of most scripts, and lets one
 pass through D serve both players exactly; `Game.update` shows how.
 
-A game is a loss for each player: `GAN` (chapter 6), `WGAN` (8), `LSGAN` (9) and `WGANGP` (10).
+A game is a loss for each player: `GAN` (chapter 6), `WGAN` (10), `LSGAN` (11) and `WGANGP` (12).
 A condition (chapter 7) changes only what the networks are given.
 """
 
@@ -114,10 +114,10 @@ class Game:
     # ---- the plain steps: the definition of the game ----
 
     def G_step(self, z, c=None):
-        r"""(15) One step of G down $L_G(s)$, $s = D(G(z))$, D being constant.
+        r"""(17) One step of G down $L_G(s)$, $s = D(G(z))$, D being constant.
 
         Two networks in a row are one long network: the delta that leaves D at its input
-        arrives at G's output, and (7) goes on.
+        arrives at G's output, and (9) goes on.
         Shapes: z (m, n_noise), c (m, n_condition) or None. Returns the record and G(z).
         """
         G_trace = self.G.forward(self.G_input(z, c))
@@ -128,7 +128,7 @@ class Game:
         return {"loss_G": loss}, G_trace[-1]
 
     def D_step(self, x, x_fake, c=None, rng=None):
-        r"""(16) One step of D down $L_D(D(x), D(G(z)))$, G being constant.
+        r"""(18) One step of D down $L_D(D(x), D(G(z)))$, G being constant.
 
         Two passes, two traces, both alive; the loss is a sum over the two, hence so is
         the gradient. Shapes: x and x_fake (m, n_data). rng : of a penalty that draws
@@ -154,7 +154,7 @@ class Game:
     def descend_G(self, dtheta):
         r"""The end of G's step: the optimiser, then the average of its parameters.
 
-        (15a) $\bar\theta \leftarrow \bar\theta + (1 - \beta)(\theta - \bar\theta)$,
+        (17a) $\bar\theta \leftarrow \bar\theta + (1 - \beta)(\theta - \bar\theta)$,
         β being `average`
         """
         self.G_optimizer.step(self.G.theta, dtheta)
@@ -165,10 +165,10 @@ class Game:
     # ---- both steps from one pass ----
 
     def update(self, x, z, c=None, rng=None):
-        r"""(17) `G_step`, then `D_step` on the same fakes, with one pass through D.
+        r"""(19) `G_step`, then `D_step` on the same fakes, with one pass through D.
 
         D has not moved when its turn comes, so both players read the same scores. And a
-        score is one number a row, so by (7) every delta is linear in it: with $\delta_l$
+        score is one number a row, so by (9) every delta is linear in it: with $\delta_l$
         the deltas of the scores themselves (seeded with ones) and $ds_i$ the factor of
         row i,
 
@@ -199,7 +199,7 @@ class Game:
         return record | self.descend_D(loss_D, D_dtheta, x, G_trace[-1], c, rng)
 
     def D_update(self, x, x_fake, c=None, rng=None):
-        r"""(17a) `D_step` with one pass: its two sums over rows are one sum over both."""
+        r"""(19a) `D_step` with one pass: its two sums over rows are one sum over both."""
         trace, s_real, s_fake = self.both(x, x_fake, c)
         loss, ds_real, ds_fake = self.D_loss(s_real, s_fake)
         dtheta = self.D.gradient(trace, array_namespace(x).concat([ds_real, ds_fake]))

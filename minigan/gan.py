@@ -21,7 +21,7 @@ from .losses import bce_with_logits
 class GAN(Game):
     r"""The generative adversarial network.
 
-    minimax : give the generator the original minimax loss (20) instead of (19)
+    minimax : give the generator the original minimax loss (22) instead of (21)
     real_label : the discriminator's target for real rows; below 1 it is one-sided label
         smoothing (Salimans et al. 2016, section 3.4), which keeps D from certainty
 
@@ -38,7 +38,7 @@ class GAN(Game):
             raise MiniganError(f"real_label: expected in (0, 1], got {self.real_label}")
 
     def D_loss(self, s_real, s_fake):
-        r"""(18) $L_D = \mathrm{BCE}(D(x), t) + \mathrm{BCE}(D(G(z)), 0)$, t = `real_label`.
+        r"""(20) $L_D = \mathrm{BCE}(D(x), t) + \mathrm{BCE}(D(G(z)), 0)$, t = `real_label`.
 
         Returns $L_D$, $\partial L_D/\partial s$ of the real rows and of the fakes.
         """
@@ -49,14 +49,14 @@ class GAN(Game):
     def G_loss(self, s_fake):
         r"""G's loss and its derivative by the scores of its rows.
 
-        (19) non-saturating: $L_G = \mathrm{BCE}(D(G(z)), 1) = -\mathrm{mean} \log\sigma(s)$
+        (21) non-saturating: $L_G = \mathrm{BCE}(D(G(z)), 1) = -\mathrm{mean} \log\sigma(s)$
 
-        (20) minimax: $L_G = -\mathrm{BCE}(D(G(z)), 0) = \mathrm{mean} \log(1 - \sigma(s))$
+        (22) minimax: $L_G = -\mathrm{BCE}(D(G(z)), 0) = \mathrm{mean} \log(1 - \sigma(s))$
 
         Where D is sure that a row is fake, $\sigma(s) \to 0$, and (4a) gives
-        $\partial L_G/\partial s = (\sigma(s) - 1)/m \to -1/m$ for (19) but
-        $-\sigma(s)/m \to 0$ for (20): the minimax generator learns nothing just where it
-        is worst. Both push s up; (19) is section 3's advice and the default.
+        $\partial L_G/\partial s = (\sigma(s) - 1)/m \to -1/m$ for (21) but
+        $-\sigma(s)/m \to 0$ for (22): the minimax generator learns nothing just where it
+        is worst. Both push s up; (21) is section 3's advice and the default.
         """
         if self.minimax:
             loss, ds = bce_with_logits(s_fake, 0.0)

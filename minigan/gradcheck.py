@@ -6,7 +6,7 @@ against the forward pass alone, which knows nothing of derivatives, in three way
 **Complex step**, the reference. For f analytic, Taylor's series along $i h u$ is
 $f(x + ihu) = f(x) + ih\,f'(x)u - \tfrac{h^2}{2} f''(x)[u, u] - \dots$, and so
 
-(28) $f'(x)u = \dfrac{\mathrm{Im}\, f(x + ihu)}{h} + O(h^2)$
+(36) $f'(x)u = \dfrac{\mathrm{Im}\, f(x + ihu)}{h} + O(h^2)$
 
 Nothing is subtracted, so nothing cancels: with $h = 10^{-30}$ the error term is
 $10^{-60}$ and the answer is exact to rounding.
@@ -14,11 +14,11 @@ $10^{-60}$ and the answer is exact to rounding.
 **Adjoint test.** Forward mode carries a step u to $J u$, backward mode carries a delta v to
 $J^\top v$, and the two can only agree if both are right:
 
-(29) $\langle v, J u\rangle = \langle J^\top v, u\rangle$ for every u and v
+(37) $\langle v, J u\rangle = \langle J^\top v, u\rangle$ for every u and v
 
 **Central difference**, for code that cannot take complex numbers.
 
-(30) $f'(x)u = \dfrac{f(x + hu) - f(x - hu)}{2h} + O(h^2)$
+(38) $f'(x)u = \dfrac{f(x + hu) - f(x - hu)}{2h} + O(h^2)$
 
 Rounding adds an error of $\varepsilon/h$, ε being the dtype's precision; the sum of the two is
 least near $h = \varepsilon^{1/3}$, where it is about $\varepsilon^{2/3}$. The step
@@ -62,13 +62,13 @@ class Check:
 
 
 def complex_step(f, x, u):
-    r"""(28) The derivative of f at x along u; x and u real, of one shape."""
+    r"""(36) The derivative of f at x along u; x and u real, of one shape."""
     xp = array_namespace(x, u)
     return xp.imag(f(to_complex(x) + 1j * H * to_complex(u))) / H
 
 
 def central_difference(f, x, u):
-    r"""(30) The same from two real evaluations, $h = \varepsilon^{1/3}$ for x's dtype."""
+    r"""(38) The same from two real evaluations, $h = \varepsilon^{1/3}$ for x's dtype."""
     h = step_size(x)
     return (f(x + h * u) - f(x - h * u)) / (2 * h)
 
@@ -157,7 +157,7 @@ def check_layer(layer, x, *params, method="complex step", seed=0):
 
 
 def check_adjoint(name, v, Ju, JTv, u):
-    r"""(29) $\langle v, Ju\rangle = \langle J^\top v, u\rangle$, relative to $\|v\|\|Ju\|$."""
+    r"""(37) $\langle v, Ju\rangle = \langle J^\top v, u\rangle$, relative to $\|v\|\|Ju\|$."""
     v, Ju, JTv, u = (np.asarray(to_numpy(a), dtype=float).ravel() for a in (v, Ju, JTv, u))
     forward, backward = v @ Ju, JTv @ u
     size = max(np.linalg.norm(v) * np.linalg.norm(Ju), np.linalg.norm(JTv) * np.linalg.norm(u))
@@ -173,7 +173,7 @@ def check_loss(loss, s, t, method="complex step"):
 
 
 def check_network(network, x, method="complex step", seed=0):
-    r"""Prove (7), (8) and (9) for a whole network on the rows x (m, n), x real."""
+    r"""Prove (9), (10) and (11) for a whole network on the rows x (m, n), x real."""
     rng = np.random.default_rng(seed)
     trace = network.forward(x)
     for layer, before in zip(network.layers, trace):
@@ -203,7 +203,7 @@ def check_network(network, x, method="complex step", seed=0):
 
 
 def avoid_kink(layer, x, method):
-    r"""Raises MiniganError if an entry of x is so near the layer's bend that (30) straddles it,
+    r"""Raises MiniganError if an entry of x is so near the layer's bend that (38) straddles it,
     or, for the complex step, exactly on it.
     """
     kink = getattr(layer, "kink", None)

@@ -33,7 +33,7 @@ class LSGAN(Game):
     c: float = 1.0
 
     def D_loss(self, s_real, s_fake):
-        r"""(32) $L_D = \tfrac12\,\mathrm{mean}\,(D(x) - b)^2
+        r"""(30) $L_D = \tfrac12\,\mathrm{mean}\,(D(x) - b)^2
         + \tfrac12\,\mathrm{mean}\,(D(G(z)) - a)^2$.
 
         Returns $L_D$, $\partial L_D/\partial s$ of the real rows and of the fakes.
@@ -43,13 +43,13 @@ class LSGAN(Game):
         return loss_real + loss_fake, ds_real, ds_fake
 
     def G_loss(self, s_fake):
-        r"""(33) $L_G = \tfrac12\mathrm{mean}\,(D(G(z)) - c)^2$."""
+        r"""(31) $L_G = \tfrac12\mathrm{mean}\,(D(G(z)) - c)^2$."""
         return least_squares(s_fake, self.c)
 
     def report(self, loss_D, ds_real, ds_fake):
         r"""The mean scores of real rows and of fakes.
 
-        (5c) says $m\,ds = s - t$, so $\mathrm{mean}\,s = t + \sum_i ds_i$.
+        (6a) says $m\,ds = s - t$, so $\mathrm{mean}\,s = t + \sum_i ds_i$.
         """
         xp = array_namespace(ds_real)
         return {"D(x)": self.b + xp.sum(ds_real), "D(G(z))": self.a + xp.sum(ds_fake)}

@@ -48,7 +48,7 @@ class Network:
                 at += math.prod(shape)
 
     def forward(self, x):
-        r"""(6) $x_l = f_l(x_{l-1})$ for l = 1, …, L; the trace is $[x_0, \dots, x_L]$.
+        r"""(8) $x_l = f_l(x_{l-1})$ for l = 1, …, L; the trace is $[x_0, \dots, x_L]$.
 
         Shapes: x (m, n), the trace a list of L + 1 arrays with m rows each.
         Raises MiniganError if x does not have the first layer's number of columns.
@@ -67,7 +67,7 @@ class Network:
         return x
 
     def deltas(self, trace, dy, stop=0):
-        r"""(7) $\delta_L = dy$ and $\delta_{l-1} = \texttt{dx}_l(\delta_l)$, down to l = stop.
+        r"""(9) $\delta_L = dy$ and $\delta_{l-1} = \texttt{dx}_l(\delta_l)$, down to l = stop.
 
         Shapes: dy (m, k) like the network's output, $\delta_l$ like $x_l$. With stop = 1
         the delta of the input, which no parameter needs, is not computed; entries below
@@ -79,11 +79,11 @@ class Network:
         return deltas
 
     def dx(self, l, dy, x, y):
-        r"""(7) for layer l alone: its input's delta from its output's."""
+        r"""(9) for layer l alone: its input's delta from its output's."""
         return self.layers[l - 1].dx(dy, x, y, *self.params[l - 1])
 
     def accumulate(self, trace, deltas):
-        r"""(8) $\partial L/\partial\theta_l = \texttt{dparams}_l(\delta_l, x_{l-1})$, all in
+        r"""(10) $\partial L/\partial\theta_l = \texttt{dparams}_l(\delta_l, x_{l-1})$, all in
         one flat array like θ.
 
         A parameter touches the loss only through its own layer's output $x_l$, whose share
@@ -96,11 +96,11 @@ class Network:
         return xp.concat(grads)
 
     def gradient(self, trace, dy):
-        r"""(7) then (8): $\partial L/\partial\theta$ from $dy = \partial L/\partial x_L$."""
+        r"""(9) then (10): $\partial L/\partial\theta$ from $dy = \partial L/\partial x_L$."""
         return self.accumulate(trace, self.deltas(trace, dy, stop=1))
 
     def tangents(self, trace, u):
-        r"""(9) $u_l = \texttt{tangent}_l(u_{l-1})$: how each $x_l$ moves when $x_0$ moves by u.
+        r"""(11) $u_l = \texttt{tangent}_l(u_{l-1})$: how each $x_l$ moves when $x_0$ moves by u.
 
         Shapes: u (m, n) like the network's input; a list of L + 1 arrays like the trace.
         It is the deltas' mirror image: for every v and u,
@@ -114,7 +114,7 @@ class Network:
 
 
 def he(rng, n, k):
-    r"""(10) $W_{pj} \sim \mathcal N(0, 2/n)$ keeps the size of x through Dense and ReLU.
+    r"""(12) $W_{pj} \sim \mathcal N(0, 2/n)$ keeps the size of x through Dense and ReLU.
 
     Source: He et al. (2015), Delving deep into rectifiers, equation 10.
     """
@@ -122,7 +122,7 @@ def he(rng, n, k):
 
 
 def glorot(rng, n, k):
-    r"""(11) $W_{pj} \sim \mathcal U(-a, a)$, $a = \sqrt{6/(n + k)}$.
+    r"""(13) $W_{pj} \sim \mathcal U(-a, a)$, $a = \sqrt{6/(n + k)}$.
 
     Source: Glorot & Bengio (2010), Understanding the difficulty of training deep
     feedforward neural networks, equation 16.
@@ -143,7 +143,7 @@ def mlp(sizes, rng, *, slope=0.2, output="linear", init="he", dtype="float32", l
     rng : numpy.random.Generator that draws the weights; every b starts at zero.
     slope : LeakyReLU's slope below zero.
     output : "linear" or "sigmoid".
-    init : "he" (10) or "glorot" (11).
+    init : "he" (12) or "glorot" (13).
     dtype : of theta.
     like : theta is made in the library and on the device of this array; None is NumPy.
     """

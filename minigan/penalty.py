@@ -9,12 +9,12 @@ $$P = \lambda\,\frac1m \sum_i (\|g_i\| - 1)^2, \qquad g_i = \nabla_{\hat x} D(\h
 P is made of a derivative, and to descend it we need its derivative by $\theta_D$. It takes
 three passes, all of them known from chapter 3.
 
-1. **Backward.** g is the delta of the scores at D's input: seed (7) with ones, go down to
+1. **Backward.** g is the delta of the scores at D's input: seed (9) with ones, go down to
    $\delta_0 = g$.
 2. **Forward.** Let $u = \partial P/\partial g$. To first order in any change of $\theta$,
    P changes as the number $\langle u, g\rangle$ does with u held fixed. But g is D's
    gradient, so $\langle u_i, g_i\rangle$ is how much the score of row i moves when
-   $\hat x_i$ moves by $u_i$: it is the tangent $u_L$ of (9), started at $u_0 = u$.
+   $\hat x_i$ moves by $u_i$: it is the tangent $u_L$ of (11), started at $u_0 = u$.
 3. **Accumulate.** What remains is the derivative of $u_L$, summed over the rows, by the
    parameters. Through Dense layers tangents go as $u_l = u_{l-1} W_l$, through LeakyReLU as
    $u_l = f'(x_{l-1})\,u_{l-1}$ with a slope that does not depend on $\theta$. This is the
@@ -44,13 +44,13 @@ def gradient_penalty(D, x_hat, weight=10.0, one_sided=False, n=None):
     n : the slope is that along the first n columns, the others being a condition; None
         for all
 
-    (34) $P = \lambda\,\mathrm{mean}_i\,(\|g_i\| - 1)^2$, or with $\max(0, \|g_i\| - 1)^2$
+    (32) $P = \lambda\,\mathrm{mean}_i\,(\|g_i\| - 1)^2$, or with $\max(0, \|g_i\| - 1)^2$
 
-    (35) $u_i = \partial P/\partial g_i
+    (33) $u_i = \partial P/\partial g_i
     = \dfrac{2\lambda}{m}\,(\|g_i\| - 1)\,\dfrac{g_i}{\|g_i\|}$,
     and 0 where $g_i = 0$, since the norm has no slope there; $u_i$ is row i of $u_0$
 
-    (36) $dW_l = u_{l-1}^\top \delta_l$, $db_l = 0$ for each Dense layer l
+    (34) $dW_l = u_{l-1}^\top \delta_l$, $db_l = 0$ for each Dense layer l
 
     Raises MiniganError if D has a layer whose slope is not piecewise constant.
     Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs, equation 3.
@@ -59,7 +59,7 @@ def gradient_penalty(D, x_hat, weight=10.0, one_sided=False, n=None):
         if not isinstance(layer, (Dense, LeakyReLU)):
             raise MiniganError(
                 f"gradient penalty: {type(layer).__name__} is curved, and its second "
-                "derivative is missing from (36); use Dense and LeakyReLU layers in the critic"
+                "derivative is missing from (34); use Dense and LeakyReLU layers in the critic"
             )
     xp, m = array_namespace(x_hat), x_hat.shape[0]
     trace = D.forward(x_hat)
@@ -105,7 +105,7 @@ class WGANGP(Wasserstein):
         return Adam(self.lr, 0.5, 0.9), Adam(self.D_lr, 0.5, 0.9)
 
     def penalty(self, x, x_fake, c, rng):
-        r"""(37) P at $\hat x = \epsilon x + (1 - \epsilon)\,G(z)$, ε uniform in [0, 1), one per
+        r"""(35) P at $\hat x = \epsilon x + (1 - \epsilon)\,G(z)$, ε uniform in [0, 1), one per
         row.
         """
         eps = self.asarray(rng.random((x.shape[0], 1), self.real_dtype))

@@ -29,7 +29,7 @@ from minigan.penalty import gradient_penalty
 
 TESTS = Path(__file__).parent
 ZOO = []
-STEPS = "test_games.py::test_eq15_eq16_eq17_eq17a_gradients_equal_autograds[numpy-{}]"
+STEPS = "test_games.py::test_eq17_eq18_eq19_eq19a_gradients_equal_autograds[numpy-{}]"
 WALKS = "test_games.py::test_three_iterations_move_both_players_as_the_reference_does[numpy-{}]"
 
 
@@ -300,7 +300,7 @@ def the_critics_sign_flipped(patch):
     "ten learning rates that is half the clip, so the Lipschitz bound does not hold.",
     "WGAN ports that put the clip at the top of the loop",
     WALKS.format("wgan-plain"),
-    "test_games.py::test_eq26_the_critic_takes_its_steps_and_eq27_stays_within_the_clip[numpy]",
+    "test_games.py::test_eq28_the_critic_takes_its_steps_and_eq29_stays_within_the_clip[numpy]",
 )
 def the_clip_before_the_step(patch):
     right, step = WGAN.constrain, Optimizer.step
@@ -335,7 +335,7 @@ def the_clip_missing(patch):
     "D cannot tell a perfect seven from a perfect three, so G is never punished for ignoring "
     "c. Samples look fine and their labels mean nothing.",
     "CGAN scripts made from a GAN",
-    "test_games.py::test_eq21_eq22_eq23_the_condition_reaches_both_players[numpy]",
+    "test_games.py::test_eq23_eq24_eq25_the_condition_reaches_both_players[numpy]",
     STEPS.format("cgan-plain"),
 )
 def a_condition_given_to_G_but_not_to_D(patch):
@@ -389,7 +389,7 @@ def the_generators_step_moves_D_too(patch):
     "One norm for the whole batch: its slope of 1 is shared among the rows, so each row's is "
     "about 1/√m, and the larger the batch the flatter the critic.",
     "WGAN-GP ports",
-    "test_penalty.py::test_eq34_the_penalty_is_the_mean_squared_excess_of_autograds_slope",
+    "test_penalty.py::test_eq32_the_penalty_is_the_mean_squared_excess_of_autograds_slope",
 )
 def the_penalty_of_the_whole_batch_at_once(patch):
     def wrong(D, x_hat, weight=10.0, one_sided=False, n=None):
@@ -406,8 +406,8 @@ def the_penalty_of_the_whole_batch_at_once(patch):
     "The penalty is in the loss and its gradient is not: g is a constant to autograd. The "
     "printed penalty is right, and grows unhindered.",
     "WGAN-GP ports; hand-written ones that stop at the first derivative",
-    "test_penalty.py::test_eq36_its_gradient_is_autograds_second_order",
-    "test_penalty.py::test_eq35_eq36_its_gradient_is_the_complex_steps[numpy]",
+    "test_penalty.py::test_eq34_its_gradient_is_autograds_second_order",
+    "test_penalty.py::test_eq33_eq34_its_gradient_is_the_complex_steps[numpy]",
 )
 def the_penalty_without_its_second_derivative(patch):
     def wrong(D, *args, **options):
@@ -425,8 +425,8 @@ def the_penalty_without_its_second_derivative(patch):
     "At t = 1 it is right. Later the averages are no longer too small but are still blown up: "
     "with β₁ = 0.5 the step tends to 2 · √0.001, a sixteenth of the learning rate.",
     "ML-From-Scratch's Adam",
-    "test_optim.py::test_eq14_eq14a_eq14b_eq14c_adam_is_autograds[numpy]",
-    "test_optim.py::test_eq14a_a_constant_gradient_moves_adam_by_lr_each_step[numpy-10]",
+    "test_optim.py::test_eq16_eq16a_eq16b_eq16c_adam_is_autograds[numpy]",
+    "test_optim.py::test_eq16a_a_constant_gradient_moves_adam_by_lr_each_step[numpy-10]",
 )
 def adam_without_the_power_t(patch):
     right = Adam.update
@@ -444,7 +444,7 @@ def adam_without_the_power_t(patch):
     "Each step follows the sum of all gradients so far: a momentum that never decays. The "
     "players overshoot and circle.",
     "PyTorch scripts, where gradients add up until they are cleared",
-    "test_optim.py::test_eq12_sgd_with_momentum[numpy]",
+    "test_optim.py::test_eq14_sgd_with_momentum[numpy]",
     WALKS.format("gan-update"),
 )
 def gradients_that_add_up_from_step_to_step(patch):

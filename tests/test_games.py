@@ -128,7 +128,7 @@ widths = st.lists(st.integers(1, 6), max_size=3).map(tuple)
 @every_way
 @every_game
 @given(seeds, st.integers(1, 6), widths, widths)
-def test_eq15_eq16_eq17_eq17a_gradients_equal_autograds(lib, game, how, seed, m, G_, D_):
+def test_eq17_eq18_eq19_eq19a_gradients_equal_autograds(lib, game, how, seed, m, G_, D_):
     board = Board(game, lib, seed, G_, D_, m, remember=True)
     board.play(how)
     tolerance, floor = (1e-12, 1e-15) if lib.dtypes[-1] == "float64" else (1e-4, 1e-6)
@@ -140,7 +140,7 @@ def test_eq15_eq16_eq17_eq17a_gradients_equal_autograds(lib, game, how, seed, m,
 
 @every_way
 @every_game
-def test_eq15_eq16_eq17_eq17a_gradients_equal_the_complex_step(lib64, game, how):
+def test_eq17_eq18_eq19_eq19a_gradients_equal_the_complex_step(lib64, game, how):
     board = Board(game, lib64, remember=True)
     model, x, z = board.model, lib64.array(board.x), lib64.array(board.z)
     c = board.c
@@ -231,22 +231,22 @@ rows = normal(sizes, 1, scale=st.sampled_from([0.1, 1.0, 10.0]))
 
 
 @given(rows, rows)
-def test_eq18_eq19_the_gans_losses_are_cross_entropies(lib, s_real, s_fake):
+def test_eq20_eq21_the_gans_losses_are_cross_entropies(lib, s_real, s_fake):
     check_losses("gan", lib, s_real, s_fake)
 
 
 @given(rows, rows)
-def test_eq20_the_minimax_loss_is_the_other_one(lib, s_real, s_fake):
+def test_eq22_the_minimax_loss_is_the_other_one(lib, s_real, s_fake):
     check_losses("gan-minimax", lib, s_real, s_fake)
 
 
 @given(rows, rows)
-def test_eq24_eq25_the_wgans_losses_are_differences_of_means(lib, s_real, s_fake):
+def test_eq26_eq27_the_wgans_losses_are_differences_of_means(lib, s_real, s_fake):
     check_losses("wgan", lib, s_real, s_fake)
 
 
 @given(rows, rows)
-def test_eq32_eq33_the_lsgans_losses_are_mean_squares(lib, s_real, s_fake):
+def test_eq30_eq31_the_lsgans_losses_are_mean_squares(lib, s_real, s_fake):
     check_losses("lsgan-abc", lib, s_real, s_fake)
 
 
@@ -313,7 +313,7 @@ class Rows:
         )
 
 
-def test_eq26_the_critic_takes_its_steps_and_eq27_stays_within_the_clip(lib):
+def test_eq28_the_critic_takes_its_steps_and_eq29_stays_within_the_clip(lib):
     board = Board("wgan", lib)
     model, rows = board.model, Rows(board)
     steps, clips = [], []
@@ -340,7 +340,7 @@ def test_eq26_the_critic_takes_its_steps_and_eq27_stays_within_the_clip(lib):
     assert min(clips) > 0
 
 
-def test_eq21_eq22_eq23_the_condition_reaches_both_players(lib):
+def test_eq23_eq24_eq25_the_condition_reaches_both_players(lib):
     board = Board("cgan", lib)
     model, labels = board.model, [2, 0, 1, 1, 2]
     c = model.condition(lib.array(np.array(labels)))
@@ -364,7 +364,7 @@ def test_the_iteration_of_the_cgan_gives_fakes_the_labels_of_its_rows(game, lib)
         np.testing.assert_array_equal(to_numpy(seen[0]), reference.one_hot(board.labels, 3))
 
 
-def test_eq15a_samples_come_from_the_average_of_the_generators_parameters(lib64):
+def test_eq17a_samples_come_from_the_average_of_the_generators_parameters(lib64):
     board = Board("gan", lib64)
     model, beta = board.model, 0.75
     model.average = beta

@@ -75,7 +75,7 @@ def test_losses_follow_the_dtype_of_the_scores(lib, loss):
 
 
 @given(normal(sizes, 1), targets)
-def test_eq5b_eq5c_least_squares_is_half_the_mean_squared_distance(lib, s, t):
+def test_eq6_eq6a_least_squares_is_half_the_mean_squared_distance(lib, s, t):
     dtype = lib.dtypes[-1]
     s = s.astype(dtype).astype(float)
     value, ds = least_squares(lib.array(s, dtype), t)

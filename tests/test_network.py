@@ -31,7 +31,7 @@ def networks(draw, dtype="float64"):
 
 
 @given(networks())
-def test_eq6_forward_is_the_composition_row_by_row(lib, drawn):
+def test_eq8_forward_is_the_composition_row_by_row(lib, drawn):
     network, x = drawn
     dtype = lib.dtypes[-1]
     moved = Network(network.layers, lib.array(network.theta, dtype))
@@ -61,7 +61,7 @@ def test_eq6_forward_is_the_composition_row_by_row(lib, drawn):
 
 
 @given(networks())
-def test_eq7_eq8_eq9_every_pass_is_proven(lib64, drawn):
+def test_eq9_eq10_eq11_every_pass_is_proven(lib64, drawn):
     network, x = drawn
     assume(well_conditioned(network, x))  # else 1e-13 is less than rounding leaves
     moved = Network(network.layers, lib64.array(network.theta))
@@ -163,7 +163,7 @@ def test_deltas_stop_where_asked():
     ("init", "std", "largest"),
     [(he, math.sqrt(2 / 400), np.inf), (glorot, math.sqrt(2 / 1000), math.sqrt(6 / 1000))],
 )
-def test_eq10_eq11_initial_weights_have_the_published_spread(init, std, largest):
+def test_eq12_eq13_initial_weights_have_the_published_spread(init, std, largest):
     W = init(np.random.default_rng(0), 400, 600)
     assert W.shape == (400, 600)
     assert abs(W.std() / std - 1) < 0.01  # 240,000 draws: three standard errors are 0.004

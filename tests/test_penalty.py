@@ -46,7 +46,7 @@ def excess_is_there(D, x, one_sided):
 
 
 @given(critics(), weights, st.booleans())
-def test_eq34_the_penalty_is_the_mean_squared_excess_of_autograds_slope(
+def test_eq32_the_penalty_is_the_mean_squared_excess_of_autograds_slope(
     drawn, weight, one_sided
 ):
     D, x, widths, slope = drawn
@@ -55,7 +55,7 @@ def test_eq34_the_penalty_is_the_mean_squared_excess_of_autograds_slope(
 
 
 @given(critics(), weights, st.booleans())
-def test_eq35_eq36_its_gradient_is_the_complex_steps(lib64, drawn, weight, one_sided):
+def test_eq33_eq34_its_gradient_is_the_complex_steps(lib64, drawn, weight, one_sided):
     D, x, *_ = drawn
     if not slopes_are_there(D, x):
         return  # where a slope vanishes, its norm has a kink
@@ -72,7 +72,7 @@ def test_eq35_eq36_its_gradient_is_the_complex_steps(lib64, drawn, weight, one_s
 
 
 @given(critics(), weights, st.booleans())
-def test_eq36_its_gradient_is_autograds_second_order(drawn, weight, one_sided):
+def test_eq34_its_gradient_is_autograds_second_order(drawn, weight, one_sided):
     D, x, widths, slope = drawn
     if not slopes_are_there(D, x):
         return
@@ -82,7 +82,7 @@ def test_eq36_its_gradient_is_autograds_second_order(drawn, weight, one_sided):
 
 
 @given(critics())
-def test_eq36_no_bias_can_lower_it(drawn):
+def test_eq34_no_bias_can_lower_it(drawn):
     D, x, *_ = drawn
     _, dtheta = gradient_penalty(D, x)
     for W_b in Network(D.layers, dtheta).params:
@@ -90,7 +90,7 @@ def test_eq36_no_bias_can_lower_it(drawn):
             np.testing.assert_array_equal(W_b[1], 0)
 
 
-def test_eq35_a_slope_of_zero_is_safe(lib):
+def test_eq33_a_slope_of_zero_is_safe(lib):
     D = mlp((3, 4, 1), np.random.default_rng(0))
     D = Network(D.layers, lib.array(D.theta * 0))
     value, dtheta = gradient_penalty(D, lib.array(np.ones((2, 3)), "float32"))
@@ -122,7 +122,7 @@ def test_a_curved_critic_is_refused_with_the_reason():
 
 
 @pytest.mark.parametrize("cls", [WGANGP, conditional(WGANGP)])
-def test_eq37_points_lie_on_the_segments_uniformly_each_row_by_itself(cls, monkeypatch):
+def test_eq35_points_lie_on_the_segments_uniformly_each_row_by_itself(cls, monkeypatch):
     seen = []
 
     def spy(D, x_hat, *args):

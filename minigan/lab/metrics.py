@@ -41,9 +41,9 @@ def squared_distances(a, b):
 def frechet_distance(a, b):
     r"""The squared Fréchet distance of two Gaussians with the moments of a and b.
 
-    (38) $d^2 = \|\mu_a - \mu_b\|^2 + \mathrm{tr}(C_a + C_b) - 2\,\mathrm{tr}\,(C_a C_b)^{1/2}$
+    (39) $d^2 = \|\mu_a - \mu_b\|^2 + \mathrm{tr}(C_a + C_b) - 2\,\mathrm{tr}\,(C_a C_b)^{1/2}$
 
-    (38a) $\mathrm{tr}\,(C_a C_b)^{1/2} = \sum_i \sqrt{\lambda_i}$ with λ the eigenvalues of
+    (39a) $\mathrm{tr}\,(C_a C_b)^{1/2} = \sum_i \sqrt{\lambda_i}$ with λ the eigenvalues of
     the symmetric $S C_b S$, $S = C_a^{1/2}$: they are those of $S S C_b$, and a symmetric
     matrix has real ones.
 
@@ -64,7 +64,7 @@ def frechet_distance(a, b):
 
 
 def label_accuracy(read, asked):
-    r"""(39) The share of samples read as the class that was asked for, and its standard error.
+    r"""(40) The share of samples read as the class that was asked for, and its standard error.
 
     $p = \frac1n \#\{i : \text{read}_i = \text{asked}_i\}$, $\quad
     \mathrm{se} = \sqrt{p(1 - p)/n}$. The reader errs as well: the control says how often.
@@ -81,7 +81,7 @@ def class_shares(labels, n_classes):
 def missing_classes(shares, genuine):
     r"""The classes a generator has lost: those with less than a tenth of the genuine share.
 
-    (40) class j is missing if $p_j < q_j/10$, p and q the shares of samples and of data
+    (41) class j is missing if $p_j < q_j/10$, p and q the shares of samples and of data
     """
     shares, genuine = np.asarray(shares), np.asarray(genuine)
     return np.flatnonzero(shares < COLLAPSED * genuine)
@@ -93,7 +93,7 @@ class CollapseWatch:
     data : a `Dataset` with labels; without, `missing` always returns None
 
     A sample counts for the class whose mean it is nearest to. On mixtures that is exact; on
-    digits it reads four of five rightly, which is enough for (40), as the genuine rows are
+    digits it reads four of five rightly, which is enough for (41), as the genuine rows are
     read with the same mistakes. No classifier has to be trained.
     """
 
@@ -112,7 +112,7 @@ class CollapseWatch:
         return class_shares(squared_distances(x, self.means).argmin(axis=1), len(self.means))
 
     def missing(self, model, n=500):
-        r"""The classes missing (40) from n samples; None if the data have no classes."""
+        r"""The classes missing (41) from n samples; None if the data have no classes."""
         if self.means is None:
             return None
         return missing_classes(self.shares(model.sample(n, seed=1)), self.genuine)
@@ -121,7 +121,7 @@ class CollapseWatch:
 def modes_captured(x, modes, std):
     r"""(modes captured, share of high quality) of the points x (n, 2).
 
-    (41) A sample is of high quality if it lies within $3\sigma$ of the nearest mode:
+    (42) A sample is of high quality if it lies within $3\sigma$ of the nearest mode:
     $\min_k \|x_i - \mu_k\| < 3\sigma$. A mode is captured if at least one such sample is
     nearest to it.
 
@@ -137,7 +137,7 @@ def modes_captured(x, modes, std):
 def precision_recall(real, fake, k=3):
     r"""Improved precision and recall of the rows `fake` (n, d) against `real` (m, d).
 
-    (42) precision $= \frac1n \#\{j : \exists i\; \|f_j - r_i\| \le \rho_i\}$, where $\rho_i$ is
+    (43) precision $= \frac1n \#\{j : \exists i\; \|f_j - r_i\| \le \rho_i\}$, where $\rho_i$ is
     the distance from $r_i$ to its k-th nearest neighbour among the other real rows; recall is
     the same with the two sets exchanged.
 
@@ -170,7 +170,7 @@ def _within(points, centres, k):
 def wasserstein_1d(a, b):
     r"""The exact earth mover's distance between two samples of the same size on the line.
 
-    (43) $W_1 = \frac1n \sum_i |a_{(i)} - b_{(i)}|$, both in ascending order: on the line no two
+    (44) $W_1 = \frac1n \sum_i |a_{(i)} - b_{(i)}|$, both in ascending order: on the line no two
     loads ever need to cross.
     """
     a, b = np.sort(np.ravel(a)), np.sort(np.ravel(b))
@@ -182,7 +182,7 @@ def wasserstein_1d(a, b):
 def wasserstein(a, b):
     r"""The exact earth mover's distance between two samples of n rows each, $n \lesssim 3000$.
 
-    (43a) $W_1 = \min_\pi \frac1n \sum_i \|a_i - b_{\pi(i)}\|$ over all permutations π: between
+    (44a) $W_1 = \min_\pi \frac1n \sum_i \|a_i - b_{\pi(i)}\|$ over all permutations π: between
     equal samples an optimal plan that splits no load always exists (Birkhoff).
 
     Found by SciPy's assignment in $O(n^3)$. Even two genuine samples are apart, by about

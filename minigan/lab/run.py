@@ -145,7 +145,7 @@ class Run:
             self.warn_of_collapse(model, state, data)
 
     def warn_of_collapse(self, model, state, data):
-        r"""Say on stderr when two frames in a row miss more classes (40) than yet said."""
+        r"""Say on stderr when two frames in a row miss more classes (41) than yet said."""
         from tqdm import tqdm
 
         self.watch = self.watch or CollapseWatch(data)
