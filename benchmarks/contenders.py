@@ -159,10 +159,10 @@ class MiniganNumba(Minigan):
     """This library with the extra `fast`, as `minigan.train` then runs it."""
 
     def __init__(self, job):
-        from minigan.compiled import compile_model
+        from minigan.fast import accelerate
 
         super().__init__(job)
-        compile_model(self.model)
+        accelerate(self.model)
 
 
 class Jax:
@@ -235,6 +235,7 @@ class Jax:
 
         G, D = map(player, job.thetas(), (job.sizes_G, job.sizes_D))
         self.state = G, D, jnp.zeros((), job.dtype), jax.random.key(1)
+
         def several(state, data, z, rows):
             return jax.lax.scan(lambda state, r: iteration(state, data, z, r), state, rows)
 

@@ -16,9 +16,9 @@ from collections import defaultdict
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 PARTS = {  # name: the methods that are timed together; a part's own parts are not counted in it
-    "matrix products and biases": "Dense.forward Dense.dx CompiledNetwork.forward",
-    "gradient: products, row sums, joining": "Network.accumulate CompiledNetwork.accumulate",
-    "Adam, both networks": "Adam.update CompiledAdam.update",
+    "matrix products and biases": "Dense.forward Dense.dx FastNetwork.forward",
+    "gradient: products, row sums, joining": "Network.accumulate FastNetwork.accumulate",
+    "Adam, both networks": "Adam.update FastAdam.update",
     "noise": "Game.noise",
     "LeakyReLU, both ways": "LeakyReLU.forward LeakyReLU.dx",
     "sigmoid, both ways": "Sigmoid.forward Sigmoid.dx",

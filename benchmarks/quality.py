@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from minigan.arrays import keep_heap
+from minigan.data import mnist
 from minigan.lab.checkpoint import load_checkpoint
 from minigan.lab.classifier import Classifier
-from minigan.data import mnist
 
 N = 10_000
 

@@ -20,21 +20,26 @@ from pathlib import Path
 import numpy as np
 
 import minigan
-from minigan.lab.classifier import Classifier
 from minigan.data import Dataset, grid, grid_modes, load, mnist, ring, ring_modes
-from minigan.lab.metrics import frechet_distance, label_accuracy, modes_captured, wasserstein
+from minigan.lab.classifier import Classifier
+from minigan.lab.metrics import (
+    frechet_distance,
+    label_accuracy,
+    modes_captured,
+    wasserstein_distance,
+)
 from minigan.lab.models import RECIPES, build
 from minigan.lab.parzen import parzen
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reproduction.md"
 HEAD = "# Published figures, and ours\n\nWritten by `benchmarks/reproduce.py`; see there.\n"
 
-POINTS = {"n_data": 2, "n_noise": 2, "output": "linear", "slope": 0.0, "average": 0.999}
+POINTS = {"n_data": 2, "n_noise": 2, "output": "linear", "slope": 0.0, "ema_decay": 0.999}
 POINTS |= {"G_hidden": (128,) * 3, "D_hidden": (128,) * 3}
 DATA = {"ring": (ring, ring_modes(), 0.01), "grid": (grid, grid_modes(), 0.05)}
 GAN = {"lr": 1e-3, "D_lr": 1e-3}
-CLIP = {"lr": 5e-4, "D_lr": 5e-4, "clip": 0.1, "average": 0.0}  # its G wanders too far
-PENALTY = {"lr": 2.5e-3, "D_lr": 2.5e-3, "weight": 0.3, "n_critic": 2}
+CLIP = {"lr": 5e-4, "D_lr": 5e-4, "clip": 0.1, "ema_decay": 0.0}  # its G wanders too far
+PENALTY = {"lr": 2.5e-3, "D_lr": 2.5e-3, "penalty_weight": 0.3, "n_critic": 2}
 PENALTY |= {"G_hidden": (128,) * 4}
 
 # {mixture: {model: (by what the data are multiplied, steps, rows a step, parameters)}}
@@ -190,7 +195,7 @@ def average(args):
     for name in args.only or ["gan", "cgan"]:
         found = {"the last parameters": [], "their average, 0.999": []}
         for seed in range(args.trials):
-            model = trained(name, data, *RECIPES[name].values(), seed, average=0.999)
+            model = trained(name, data, *RECIPES[name].values(), seed, ema_decay=0.999)
             for how, means in zip(found, (None, model.G_average)):
                 model.G_average = means
                 x = model.sample(10_000, 1, *[asked] * (model.n_condition > 0))
@@ -207,13 +212,13 @@ def average(args):
         lines += shown
 
 
-ESTIMATORS = {"wgan": {"clip": 0.05, "lr": 1e-4}, "wgan-gp": {"weight": 1.0}}
+ESTIMATORS = {"wgan": {"clip": 0.05, "lr": 1e-4}, "wgan-gp": {"penalty_weight": 1.0}}
 
 
 def estimate(args):
     """The critic's estimate through training, and the truth at the same moments."""
     data = ring(radius=1.0, std=0.05)
-    floor = wasserstein(data.x[:1000], data.x[1000:2000])
+    floor = wasserstein_distance(data.x[:1000], data.x[1000:2000])
     lines = [ESTIMATE.format(floor=floor), ""]
     lines += ["| model | step | critic's estimate | exact W1 | ratio |"]
     lines += ["|---|---|---|---|---|"]
@@ -224,15 +229,15 @@ def estimate(args):
             estimates.append(record["w_estimate"])
             if record["step"] in (20, 50, 100, 200, 500, 1000, 2000):
                 found = np.mean(estimates[-10:])
-                exact = wasserstein(model.sample(1000), data.x[:1000])
+                exact = wasserstein_distance(model.sample(1000), data.x[:1000])
                 line = f"| {name} | {record['step']} | {found:.4f} | {exact:.4f} "
                 lines.append(f"{line}| {found / exact:.2f} |")
                 yield "\n".join(lines)
 
 
 PARZEN = {  # {model: (steps, rows a step, parameters)}
-    "gan": (20_000, 128, {"average": 0.9995}),
-    "cgan": (20_000, 128, {"average": 0.9995}),
+    "gan": (20_000, 128, {"ema_decay": 0.9995}),
+    "cgan": (20_000, 128, {"ema_decay": 0.9995}),
 }
 NETWORKS = {"G_hidden": (512, 512), "D_hidden": (240, 240), "n_noise": 8}
 NETWORKS |= {"lr": 3e-4, "D_lr": 3e-4}
@@ -300,7 +305,7 @@ ROWS = {
     "ring": mixture("ring"),
     "grid": mixture("grid"),
     "labels": labels,
-    "average": average,
+    "ema_decay": average,
     "estimate": estimate,
     "parzen": parzen_row,
 }

@@ -81,7 +81,7 @@ def distance_by_class(model, data):
 def learn(name, seed):
     """[(step, distance)] of one run."""
     data = ring(n=5000, std=0.05)
-    more = {"n_classes": 8, "average": 0.0} if name.startswith("c") else {}
+    more = {"n_classes": 8, "ema_decay": 0.0} if name.startswith("c") else {}
     model = build(name, n_data=2, output="linear", n_noise=2, seed=seed, **more)
     curve, steps = [], CRITIC_STEPS if "wgan" in name else STEPS
     for record in train(model, data, steps, 128, seed):
@@ -104,7 +104,7 @@ def measure(name, bug=None):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Game, "update", plainly)
         patch.setattr(Game, "D_update", Game.D_step)
-        patch.setitem(sys.modules, "minigan.compiled", None)  # the bugs are in the plain lines
+        patch.setitem(sys.modules, "minigan.fast", None)  # the bugs are in the plain lines
         if bug:
             next(b for b in ZOO if b.name == bug.replace("_", " ")).inject(patch)
         curves = [learn(name, seed) for seed in SEEDS]

@@ -16,7 +16,7 @@ import minigan
 from minigan.lab.plots import samples_png
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-model = minigan.CGAN(average=0.999 if steps > 1000 else 0.0)
+model = minigan.CGAN(ema_decay=0.999 if steps > 1000 else 0.0)
 for _ in tqdm(minigan.train(model, minigan.load("mnist5k"), steps), total=steps):
     pass
 

@@ -28,7 +28,7 @@ models = {
     "non-saturating": minigan.GAN(**common),
     "least squares": minigan.LSGAN(**common),
     "WGAN, clipped": minigan.WGAN(clip=0.1, **common),
-    "WGAN-GP": minigan.WGANGP(weight=1.0, **common),
+    "WGAN-GP": minigan.WGANGP(penalty_weight=1.0, **common),
 }
 runs = [minigan.train(model, data, steps, batch_size=64) for model in models.values()]
 ticks = np.linspace(-edge, edge, 60, dtype="float32")

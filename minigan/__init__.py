@@ -6,7 +6,6 @@ The modules of this folder are the book, to be read from `arrays` to `training`;
 
 from .arrays import array_namespace, asarray_like, backend, to_numpy
 from .cgan import CGAN, conditional
-from .compiled import keep_heap
 from .data import Batches, Dataset
 from .errors import (
     BackendError,
@@ -21,11 +20,11 @@ from .lab.checkpoint import load_checkpoint, save_checkpoint
 from .lab.loaders import load
 from .layers import Dense, Layer, LeakyReLU, Sigmoid
 from .losses import bce_with_logits, least_squares, softmax_cross_entropy, wasserstein
-from .lsgan import LSGAN, CLSGAN
+from .lsgan import CLSGAN, LSGAN
 from .network import Network, mlp
 from .optim import SGD, Adam, RMSProp
 from .penalty import CWGANGP, WGANGP, gradient_penalty
-from .training import TrainState, train
+from .training import TrainState, keep_heap, train
 from .wgan import CWGAN, WGAN
 
 __version__ = "0.2.0"

@@ -10,14 +10,17 @@ Random numbers always come from a NumPy `Generator` on the host and are then mov
 seed names one sequence of numbers, whatever the backend.
 """
 
+import contextlib
 import importlib
 import os
+import sys
+from pathlib import Path
 
 import array_api_compat
 import numpy as np
 from array_api_compat import device
 
-from .errors import BackendError
+from .errors import BackendError, MiniganError
 
 BACKENDS = ("numpy", "cupy")
 INSTALL_CUPY = "pip install 'minigan[cupy]' for CUDA 13, 'minigan[cupy12]' for CUDA 12"
@@ -85,3 +88,27 @@ def to_numpy(array) -> np.ndarray:
     if hasattr(array, "get"):  # CuPy's way home
         return array.get()
     return np.from_dlpack(array) if hasattr(array, "__dlpack__") else np.asarray(array)
+
+
+def check_memory(what: str, n_bytes: int):
+    r"""Raises MiniganError, naming the size, if the machine has not that many bytes in all."""
+    here = _memory()
+    if n_bytes > here:
+        raise MiniganError(
+            f"{what} would take {n_bytes / 1e9:,.1f} GB of memory; there are {here / 1e9:,.1f}"
+        )
+
+
+def _memory():
+    r"""Bytes of memory that this process may have: the machine's, or a limit below it."""
+    known = [sys.maxsize]
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # not on Windows
+        known.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with contextlib.suppress(OSError, ValueError):  # a container's limit, or "max"
+        known.append(int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        known.append(sys.maxsize if limit == resource.RLIM_INFINITY else limit)
+    return min(size for size in known if size > 0)

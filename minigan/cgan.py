@@ -11,25 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import array_namespace, device, to_numpy
-from .errors import DataError, MiniganError
+from .errors import DataError, parameter, whole_number
 from .gan import GAN
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class Conditional:
     r"""Joins a condition to what G and D are given; stands before a `Game` in a class.
 
-    n_classes : number of classes
-
+    It has no base: were it a `Game` itself, the defaults of `Game` would come in with it and
+    hide those that the game behind it has changed.
     Source: Mirza & Osindero (2014), Conditional generative adversarial nets, equation 2.
     """
 
-    n_classes: int = 10
-
-    def check(self):
-        super().check()
-        if self.n_classes < 1:
-            raise MiniganError(f"n_classes: must be at least 1, got {self.n_classes}")
+    n_classes: int = parameter(10, "number of classes", "[1, inf)")
 
     @property
     def n_condition(self):
@@ -57,26 +52,30 @@ class Conditional:
         """
         return array_namespace(x, c).concat([x, c], axis=1)
 
-    def sample(self, n=None, seed=0, labels=None):
-        r"""Rows of the asked classes, (n, n_data); without labels 0, 1, 2, … in turn.
+    def sample(self, n: int | None = None, seed: int = 0, labels=None) -> np.ndarray:
+        r"""n rows of the asked classes, (n, n_data), the labels repeating in turn up to n.
 
-        Raises DataError for a label outside 0 … n_classes − 1, or if n is another number.
+        Without n, one row for each label; without labels, all classes 0, 1, 2, … in turn.
+        Raises DataError for a label outside 0 … n_classes − 1.
         """
-        if labels is None:
-            labels = np.arange(self.n_classes if n is None else n) % self.n_classes
-        labels = np.asarray(labels)
-        if labels.dtype.kind not in "iu" or labels.ndim != 1:
+        labels = self.check_labels(range(self.n_classes) if labels is None else labels)
+        n = self.check_sample(labels.size if n is None else n)
+        c = self.condition(self.asarray(np.resize(labels, n)))
+        rng = np.random.default_rng(whole_number("seed", seed, "[0, inf)"))
+        return to_numpy(self.generate(self.noise(n, rng), c))
+
+    def check_labels(self, labels):
+        r"""The labels as an array of at least one; raises DataError if one has no class."""
+        labels = np.atleast_1d(np.asarray(labels))
+        if labels.dtype.kind not in "iu" or labels.ndim != 1 or not labels.size:
             raise DataError(f"labels: expected whole numbers, got {labels.tolist()}")
         wrong = labels[(labels < 0) | (labels >= self.n_classes)]
         if wrong.size:
             raise DataError(f"labels: expected 0 to {self.n_classes - 1}, got {wrong[0]}")
-        if n not in (None, labels.size):
-            raise DataError(f"n: {n} samples asked for, but {labels.size} labels given")
-        z = self.noise(labels.size, np.random.default_rng(seed))
-        return to_numpy(self.generate(z, self.condition(self.asarray(labels))))
+        return labels
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class CGAN(Conditional, GAN):
     r"""The conditional GAN: (20) and (21) with D(x, c) and D(G(z, c), c).
 
@@ -85,12 +84,23 @@ class CGAN(Conditional, GAN):
     improve; samples are therefore drawn with averaged parameters.
     """
 
-    D_lr: float = 5e-4
-    average: float = 0.999
+    D_lr: float = parameter(5e-4, "learning rate of the discriminator", "(0, inf)")
+    ema_decay: float = parameter(
+        0.999, "decay of the moving average of G that draws samples; 0 is none", "[0, 1)"
+    )
 
 
-def conditional(cls):
-    r"""The conditional form of any game: `conditional(WGAN)` is `class (Conditional, WGAN)`."""
-    name = f"Conditional{cls.__name__}"
-    bases, doc = (Conditional, cls), f"{cls.__doc__.partition(chr(10))[0][:-1]}, conditional."
-    return dataclass(eq=False, kw_only=True)(type(name, bases, {"__doc__": doc}))
+def conditional(game):
+    r"""The conditional form of a game of your own, the same class at every call.
+
+    It is `class (Conditional, game)`, written out already for the games of this library.
+    """
+    for cls in game.__subclasses__():
+        if cls.__bases__ == (Conditional, game):
+            return cls
+    about = {"__doc__": f"{game.__name__}, conditional.", "__module__": game.__module__}
+    cls = type(f"Conditional{game.__name__}", (Conditional, game), about)
+    return _kept.setdefault(game, dataclass(eq=False, kw_only=True, repr=False)(cls))
+
+
+_kept = {}  # a class that nothing refers to would be made anew

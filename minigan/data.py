@@ -1,28 +1,18 @@
-r"""Chapter 12. Data: digits, points in the plane, and batches.
+r"""Chapter 12. Data: rows to imitate, and batches of them.
 
-    data = load("mnist5k")                  # a Dataset: x (5000, 784), labels (5000,)
-    for x, labels in Batches(data, 64):     # for ever; every row once per epoch
+    data = Dataset(x, labels, image_shape=(28, 28))     # or minigan.load("mnist5k")
+    for x, labels in Batches(data, 64):                 # for ever; every row once per epoch
         ...
-
-| name | rows | what |
-|---|---|---|
-| mnist5k | 5,000 | the first 500 of each class of MNIST's training set, shipped with minigan |
-| mnist | 60,000 | all of it, once `minigan download mnist` has run |
-| ring, grid | 100,000 | 8 Gaussians on a circle, 25 on a grid: to see which modes are lost |
-| any folder | | IDX files under MNIST's names, as Fashion-MNIST and EMNIST come |
 
 Pixels lie in [0, 1], with 0 the background.
 """
 
 import operator
-import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from .arrays import array_namespace, asarray_like
-from .download import MNIST_SHA256, file_name, mnist_folder, read_idx
 from .errors import DataError
 
 

@@ -1,24 +1,33 @@
-r"""The lines between the matrix products, compiled.
+r"""Chapter 13. The same numbers sooner: the lines between the matrix products, compiled.
 
 NumPy runs one operation at a time over whole arrays: Adam's three equations are ten passes
 over memory. A compiler makes one of them. This file writes the elementwise lines of earlier
 chapters once more, entry by entry, and derives nothing. Each loop performs the operations of
 its definition in the definition's order, so its result is the same to the last bit, and a run
-begun with Numba may go on without it. What a loop is not made for (a layer of another type,
-another dtype or shape) goes the plain way.
+begun with Numba may go on without it. Anything else (a layer of another type, another dtype
+or shape) falls back to the plain chapters.
 
-`pip install 'minigan[fast]'` brings Numba, and `train` then calls `compile_model`. Without
-Numba, importing this file is an ImportError.
+`train` calls `accelerate`. The loops need Numba, which `pip install 'minigan[fast]'` brings;
+without it, two things remain that NumPy alone can do sooner.
 """
 
 import numpy as np
-from numba import njit
 
 from .layers import Dense, LeakyReLU, Sigmoid
 from .network import Network
 from .optim import Adam, RMSProp
 
-loop = njit(error_model="numpy")  # x/0 is infinite: no check stands in the way of SIMD
+try:
+    from numba import config, njit
+except Exception:  # it is not there, or does not suit this Python or this NumPy
+    njit = None
+else:
+    njit = None if config.DISABLE_JIT else njit
+
+
+def loop(function):
+    r"""The function, compiled at its first call if Numba is there."""
+    return njit(error_model="numpy")(function) if njit else function  # x/0 is infinite
 
 
 @loop
@@ -112,14 +121,15 @@ FORWARD = {LeakyReLU: leaky_forward, Sigmoid: sigmoid_forward}
 DX = {LeakyReLU: leaky_dx, Sigmoid: sigmoid_dx}
 
 
-class CompiledNetwork(Network):
-    r"""A network whose Dense layers and known activations take the loops above."""
+class FastNetwork(Network):
+    r"""A network whose Dense layers and known activations take the short ways of this file."""
 
     def forward(self, x):
         r"""(8), the activations adding the biases of the Dense layers before them."""
-        x, dense, activations = self.checked(x), self.layers[::2], self.layers[1::2]
+        x, dense, activations = self.validate_input(x), self.layers[::2], self.layers[1::2]
         if (
-            x.dtype != self.theta.dtype
+            not njit
+            or x.dtype != self.theta.dtype
             or any(type(layer) is not Dense for layer in dense)
             or any(type(layer) not in FORWARD for layer in activations)
         ):
@@ -135,23 +145,26 @@ class CompiledNetwork(Network):
         return trace
 
     def dx(self, l, dy, x, y):
-        r"""(9) for layer l alone."""
+        r"""(9) for layer l alone. For one column, (1a) is an elementwise product."""
         layer = self.layers[l - 1]
+        if type(layer) is Dense and layer.k == 1 and dy.ndim == 2 and dy.shape[1] == 1:
+            return dy * self.params[l - 1][0].T
         like = dy.shape == x.shape == y.shape and dy.dtype == x.dtype == self.theta.dtype
-        if type(layer) in DX and like:
+        if njit and type(layer) in DX and like:
             return DX[type(layer)](layer, dy, x, y)
         return super().dx(l, dy, x, y)
 
-    def accumulate(self, trace, deltas):
+    def accumulate(self, trace, deltas, factors=None):
         r"""(10) with every product written where it belongs in the flat array."""
-        given = [each for each in zip(self.layers, trace, deltas[1:]) if each[0].shapes]
+        passes = [each for each in zip(self.layers, trace, deltas[1:], self.params) if each[3]]
         if any(
             type(layer) is not Dense or not x.dtype == dy.dtype == self.theta.dtype
-            for layer, x, dy in given
+            for layer, x, dy, _ in passes
         ):
-            return super().accumulate(trace, deltas)
+            return super().accumulate(trace, deltas, factors)
         dtheta, at = np.empty_like(self.theta), 0
-        for layer, x, dy in given:
+        for layer, x, dy, _ in passes:
+            dy = dy if factors is None else factors * dy
             dW, db = at + layer.n * layer.k, at + (layer.n + 1) * layer.k  # where they end
             np.matmul(x.T, dy, out=dtheta[at:dW].reshape(layer.n, layer.k))
             np.sum(dy, axis=0, out=dtheta[dW:db])
@@ -159,40 +172,40 @@ class CompiledNetwork(Network):
         return dtheta
 
 
-def alike(*arrays):
+def same_size_and_dtype(*arrays):
     r"""Whether flat arrays have one size and one dtype, as a loop needs them."""
     return len({(array.size, array.dtype) for array in arrays}) == 1
 
 
-class CompiledRMSProp(RMSProp):
+class FastRMSProp(RMSProp):
     r"""(15) in one pass."""
 
     def update(self, theta, g):
-        if not alike(theta, self.v, g):
+        if not (njit and same_size_and_dtype(theta, self.v, g)):
             return super().update(theta, g)
         rates = self.rho, 1 - self.rho, self.lr, self.eps
         _rmsprop(theta, self.v, g, *map(theta.dtype.type, rates))
 
 
-class CompiledAdam(Adam):
+class FastAdam(Adam):
     r"""(16c) and the step in one pass."""
 
     def update(self, theta, g):
-        if not alike(theta, self.M, self.V, g):
+        if not (njit and same_size_and_dtype(theta, self.M, self.V, g)):
             return super().update(theta, g)
         rates = self.beta1, self.beta2, *self.rates()
         _adam(theta, self.M, self.V, g, *map(theta.dtype.type, rates))
 
 
-COMPILED = {Network: CompiledNetwork, RMSProp: CompiledRMSProp, Adam: CompiledAdam}
+FAST = {Network: FastNetwork, RMSProp: FastRMSProp, Adam: FastAdam}
 
 
-def compile_model(model):
-    r"""Let a `Game` on NumPy, in float32 or float64, run on the loops above.
+def accelerate(model):
+    r"""Let a `Game` on NumPy, in float32 or float64, take the short ways of this file.
 
     Networks and optimisers stay the objects they are, of another class; layers are not touched.
     """
     for network, optimizer in ((model.G, model.G_optimizer), (model.D, model.D_optimizer)):
         if type(network.theta) is np.ndarray and network.theta.dtype.kind == "f":
             for part in (network, optimizer):
-                part.__class__ = COMPILED.get(type(part), type(part))
+                part.__class__ = FAST.get(type(part), type(part))

@@ -2,10 +2,9 @@ r"""Chapter 5. Two players and one iteration, the same for every GAN in this lib
 
 The generator G turns noise z into rows G(z). The discriminator D, called the critic in a
 WGAN, gives any row a score s. Each player has a loss of its own, computed from scores, and
-descends it while the other stands still. Standing still costs nothing here: D's gradient
-goes from (9) and (10) no further than D's first layer, and G's starts from the delta that
-arrives at D's input, $\delta_0 = \partial L_G/\partial G(z)$;
-$\partial L_G/\partial\theta_D$ is not formed.
+descends it while the other is held fixed. Holding a player fixed needs no machinery: D's
+gradient stops at D's first layer, G's gradient starts from the delta at D's input,
+$\delta_0 = \partial L_G/\partial G(z)$, and $\partial L_G/\partial\theta_D$ is never computed.
 
 **One iteration**: G steps on fresh fakes; D steps on those same fakes and on fresh real
 rows; a critic that wants more (`critic_steps`) then steps again on fresh noise and data.
@@ -13,103 +12,102 @@ Algorithm 1 of Goodfellow et al. (2014) moves D first, k times, and draws new no
 G first, on the fakes that D is about to see, is the order of most scripts, and lets one
 pass through D serve both players exactly; `Game.update` shows how.
 
-A game is a loss for each player: `GAN` (chapter 6), `WGAN` (10), `LSGAN` (11) and `WGANGP` (12).
+A game is a loss for each player: `GAN` (chapter 6), `WGAN` (8), `LSGAN` (9) and `WGANGP` (10).
 A condition (chapter 7) changes only what the networks are given.
 """
 
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 
 import numpy as np
 
-from .arrays import array_namespace, asarray_like, backend, to_numpy
-from .errors import MiniganError
-from .network import Network, mlp
-from .optim import Adam
+from .arrays import array_namespace, asarray_like, backend, check_memory, to_numpy
+from .errors import MiniganError, check_parameters, parameter, whole_number
+from .layers import Sigmoid
+from .network import INITS, OUTPUTS, Network, mlp
+from .optim import Adam, Optimizer
+
+DTYPES = "float32", "float64", "complex128"
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class Game:
     r"""The part that every GAN shares; a subclass adds `D_loss`, `G_loss` and `report`.
 
-    n_data : width of a data row: 784 for the digits, 2 for points in the plane
-    n_noise : width of the noise z
-    G_hidden : widths of the generator's hidden layers
-    D_hidden : widths of the discriminator's hidden layers
-    slope : of LeakyReLU below zero, in [0, 1)
-    output : the generator's last layer: sigmoid for data in [0, 1], else linear
-    init : of the weights: he or glorot
-    lr : learning rate of the generator
-    D_lr : learning rate of the discriminator
-    average : decay of the moving average of the generator's parameters that samples are
-        drawn with, such as 0.999; 0 draws them with the last parameters
-    seed : draws the initial weights
-    dtype : float32 to train, float64 or complex128 to prove
-    backend : numpy or cupy; by default what MINIGAN_BACKEND says, else numpy
+    The networks are multilayer perceptrons of the widths below, unless they are given as G
+    and D: a `Network` from noise to data, and one from data to one score per row.
     """
 
-    n_data: int = 784
-    n_noise: int = 100
-    G_hidden: tuple = (128, 128)
-    D_hidden: tuple = (128, 128)
-    slope: float = 0.2
-    output: str = "sigmoid"
-    init: str = "he"
-    lr: float = 1e-3
-    D_lr: float = 1e-3
-    average: float = 0.0
-    seed: int = 0
-    dtype: str = "float32"
-    backend: str = None
+    n_data: int = parameter(784, "width of a data row, such as 784 for the digits", "[1, inf)")
+    n_noise: int = parameter(100, "width of the noise z", "[1, inf)")
+    G_hidden: tuple = parameter((128, 128), "widths of the generator's layers", "[1, inf)")
+    D_hidden: tuple = parameter((128, 128), "widths of the discriminator's layers", "[1, inf)")
+    slope: float = parameter(0.2, "slope of LeakyReLU below zero; 0 is ReLU", "[0, 1)")
+    output: str = parameter(
+        "sigmoid", "the generator's last layer: sigmoid for data in [0, 1]", tuple(OUTPUTS)
+    )
+    init: str = parameter("he", "how weights are drawn: he or glorot", tuple(INITS))
+    lr: float = parameter(1e-3, "learning rate of the generator", "(0, inf)")
+    D_lr: float = parameter(1e-3, "learning rate of the discriminator", "(0, inf)")
+    ema_decay: float = parameter(
+        0.0, "decay of the moving average of G that draws samples; 0 is none", "[0, 1)"
+    )
+    seed: int = parameter(0, "of the initial weights", "[0, inf)")
+    dtype: str = parameter("float32", "float32 to train, float64 to prove", DTYPES)
+    backend: str | None = parameter(None, "numpy or cupy; default MINIGAN_BACKEND, else numpy")
+    G: InitVar[Network | None] = None
+    D: InitVar[Network | None] = None
 
     n_condition = 0
 
-    def __post_init__(self):
-        self.check()
-        rng = np.random.default_rng(self.seed)
-        z_width, x_width = self.n_noise + self.n_condition, self.n_data + self.n_condition
-        make = {"slope": self.slope, "init": self.init, "dtype": self.dtype}
-        make["like"] = backend(self.backend).zeros(0)
-        sizes = z_width, *self.G_hidden, self.n_data
-        self.G = mlp(sizes, rng, output=self.output, **make)
-        self.D = mlp((x_width, *self.D_hidden, 1), rng, **make)
+    def __post_init__(self, G, D):
+        check_parameters(self)
+        self.take_widths(G, D)
+        rng, like = np.random.default_rng(self.seed), backend(self.backend).zeros(0)
+        make = {"slope": self.slope, "init": self.init, "dtype": self.dtype, "like": like}
+        sizes = self.sizes()
+        self.G = G or mlp(sizes["G"], rng, output=self.output, **make)
+        self.D = D or mlp(sizes["D"], rng, **make)
+        for player in "GD" if G or D else "":
+            self.check_network(player, *sizes[player])
         self.G_optimizer, self.D_optimizer = self.optimizers()
-        self.G_average = Network(self.G.layers, self.G.theta + 0) if self.average else None
+        self.G_average = None
+        if self.ema_decay:
+            self.G_average = Network(self.G.layers, self.G.theta + 0)
 
-    def check(self):
-        r"""Raises MiniganError for a width below 1 or an unknown dtype."""
-        for name in ("n_data", "n_noise", "G_hidden", "D_hidden"):
-            if np.min(getattr(self, name), initial=1) < 1:
-                raise MiniganError(f"{name}: must be at least 1, got {getattr(self, name)}")
-        known = ("float32", "float64", "complex128")
-        if self.dtype not in known:
-            raise MiniganError(f"dtype: expected one of {', '.join(known)}, got {self.dtype!r}")
-        if not 0 <= self.average < 1:
-            raise MiniganError(f"average: expected a number in [0, 1), got {self.average}")
+    def sizes(self):
+        r"""{player: widths of its layers, from input to output}."""
+        z, x = self.n_noise + self.n_condition, self.n_data + self.n_condition
+        return {"G": (z, *self.G_hidden, self.n_data), "D": (x, *self.D_hidden, 1)}
 
-    def optimizers(self):
-        r"""G's and D's optimiser: Adam with $\beta_1 = 0.5$ (Radford et al. 2016)."""
-        return Adam(self.lr, beta1=0.5), Adam(self.D_lr, beta1=0.5)
+    def take_widths(self, G, D):
+        r"""Networks that were given decide n_noise, n_data, the output and the dtype."""
+        for name, network in (("n_noise", G), ("n_data", D)):
+            if network is None:
+                continue
+            if not isinstance(network, Network):
+                raise MiniganError(f"G and D: expected a Network, got {network!r}")
+            n = getattr(network.layers[0], "n", None)
+            setattr(self, name, n - self.n_condition if n else getattr(self, name))
+            self.dtype = str(network.theta.dtype).rpartition(".")[2]
+        if G:
+            self.output = "sigmoid" if isinstance(G.layers[-1], Sigmoid) else "linear"
 
-    def critic_steps(self):
-        r"""How many steps D takes in this iteration."""
-        return 1
+    def check_network(self, player, n, *widths):
+        r"""Raises MiniganError if a player does not take and give the columns that it must."""
+        network, k = getattr(self, player), widths[-1]
+        try:
+            shape = tuple(network.forward(self.asarray(np.zeros((2, n))))[-1].shape)
+        except MiniganError as error:
+            raise MiniganError(f"{player}, given rows of {n} columns: {error}") from None
+        if shape != (2, k):
+            raise MiniganError(f"{player}: two rows must give shape (2, {k}), got {shape}")
 
-    def constrain(self):
-        r"""What is done to D after each of its steps: nothing."""
-
-    def penalty(self, x, x_fake, c, rng):
-        r"""A further term of $L_D$ and its gradient by $\theta_D$, or None: there is none."""
-
-    def condition(self, labels):
-        r"""The condition c of the rows with these labels: none."""
-
-    def G_input(self, z, c):
-        r"""What G is given."""
-        return z
-
-    def D_input(self, x, c):
-        r"""What D is given."""
-        return x
+    def __repr__(self):
+        lines = [type(self).__name__]
+        for player in "GD":
+            optimizer = getattr(self, f"{player}_optimizer")
+            lines += [f"{player}: {getattr(self, player)!r}", f"  {optimizer!r}"]
+        return "\n".join(lines)
 
     # ---- the plain steps: the definition of the game ----
 
@@ -137,30 +135,34 @@ class Game:
         real, fake = (self.D.forward(self.D_input(rows, c)) for rows in (x, x_fake))
         loss, ds_real, ds_fake = self.D_loss(real[-1], fake[-1])
         dtheta = self.D.gradient(real, ds_real) + self.D.gradient(fake, ds_fake)
-        record = {"loss_D": loss, **self.report(loss, ds_real, ds_fake)}
-        return record | self.descend_D(loss, dtheta, x, x_fake, c, rng)
-
-    def descend_D(self, loss, dtheta, x, x_fake, c, rng):
-        r"""The end of D's step: its penalty if it has one, the optimiser, its constraint."""
-        record, penalty = {}, self.penalty(x, x_fake, c, rng)
-        if penalty:
-            value, more = penalty
-            record = {"loss_D": loss + value, "penalty": value}
-            dtheta = dtheta + more
-        self.D_optimizer.step(self.D.theta, dtheta)
-        self.constrain()
-        return record
+        penalty = self.penalty(x, x_fake, c, rng)
+        self.descend_D(dtheta, penalty)
+        return self.D_record(loss, ds_real, ds_fake, penalty)
 
     def descend_G(self, dtheta):
         r"""The end of G's step: the optimiser, then the average of its parameters.
 
         (17a) $\bar\theta \leftarrow \bar\theta + (1 - \beta)(\theta - \bar\theta)$,
-        β being `average`
+        β being `ema_decay`
         """
         self.G_optimizer.step(self.G.theta, dtheta)
-        if self.average:
+        if self.G_average:
             mean = self.G_average.theta
-            mean += (1 - self.average) * (self.G.theta - mean)
+            mean += (1 - self.ema_decay) * (self.G.theta - mean)
+
+    def descend_D(self, dtheta, penalty):
+        r"""The end of D's step: the penalty's gradient, the optimiser, the constraint."""
+        if penalty:
+            dtheta = dtheta + penalty[1]
+        self.D_optimizer.step(self.D.theta, dtheta)
+        self.constrain()
+
+    def D_record(self, loss, ds_real, ds_fake, penalty):
+        r"""What D's step reports: the whole loss, the game's own numbers, the penalty alone."""
+        own = self.report(loss, ds_real, ds_fake)
+        if penalty is None:
+            return {"loss_D": loss, **own}
+        return {"loss_D": loss + penalty[0], **own, "penalty": penalty[0]}
 
     # ---- both steps from one pass ----
 
@@ -168,7 +170,7 @@ class Game:
         r"""(19) `G_step`, then `D_step` on the same fakes, with one pass through D.
 
         D has not moved when its turn comes, so both players read the same scores. And a
-        score is one number a row, so by (9) every delta is linear in it: with $\delta_l$
+        score is one number per row, so by (9) every delta is linear in it: with $\delta_l$
         the deltas of the scores themselves (seeded with ones) and $ds_i$ the factor of
         row i,
 
@@ -180,7 +182,7 @@ class Game:
         """
         xp, m = array_namespace(x, z, self.D.theta), x.shape[0]
         G_trace = self.G.forward(self.G_input(z, c))
-        trace, s_real, s_fake = self.both(x, G_trace[-1], c)
+        trace, s_real, s_fake = self.score_real_and_fake(x, G_trace[-1], c)
         loss_G, ds_G = self.G_loss(s_fake)
         loss_D, ds_real, ds_fake = self.D_loss(s_real, s_fake)
 
@@ -190,23 +192,23 @@ class Game:
         self.descend_G(self.G.gradient(G_trace, dx_fake))
 
         ds_D = xp.concat([ds_real, ds_fake])
-        deltas_D = [None] + [
-            ds_D * delta if layer.shapes else None
-            for layer, delta in zip(self.D.layers, deltas[1:])
-        ]
-        D_dtheta = self.D.accumulate(trace, deltas_D)
-        record = {"loss_D": loss_D, "loss_G": loss_G, **self.report(loss_D, ds_real, ds_fake)}
-        return record | self.descend_D(loss_D, D_dtheta, x, G_trace[-1], c, rng)
+        dtheta = self.D.accumulate(trace, deltas, factors=ds_D)
+        penalty = self.penalty(x, G_trace[-1], c, rng)
+        self.descend_D(dtheta, penalty)
+        return {"loss_G": loss_G, **self.D_record(loss_D, ds_real, ds_fake, penalty)}
 
     def D_update(self, x, x_fake, c=None, rng=None):
-        r"""(19a) `D_step` with one pass: its two sums over rows are one sum over both."""
-        trace, s_real, s_fake = self.both(x, x_fake, c)
+        r"""(19a) `D_step` with one pass: real and fake rows are stacked, so (1b) and (1c),
+        sums over rows, add their contributions.
+        """
+        trace, s_real, s_fake = self.score_real_and_fake(x, x_fake, c)
         loss, ds_real, ds_fake = self.D_loss(s_real, s_fake)
         dtheta = self.D.gradient(trace, array_namespace(x).concat([ds_real, ds_fake]))
-        record = {"loss_D": loss, **self.report(loss, ds_real, ds_fake)}
-        return record | self.descend_D(loss, dtheta, x, x_fake, c, rng)
+        penalty = self.penalty(x, x_fake, c, rng)
+        self.descend_D(dtheta, penalty)
+        return self.D_record(loss, ds_real, ds_fake, penalty)
 
-    def both(self, x, x_fake, c):
+    def score_real_and_fake(self, x, x_fake, c):
         r"""D's trace of real rows above generated ones; the scores of each (m, 1)."""
         rows = [self.D_input(x, c), self.D_input(x_fake, c)]
         trace, m = self.D.forward(array_namespace(x, x_fake).concat(rows)), x.shape[0]
@@ -217,7 +219,7 @@ class Game:
 
         batches : iterator of (x, labels); rng : numpy.random.Generator of the noise.
         """
-        steps = self.critic_steps()
+        steps = self.critic_steps()  # asked first: `update` advances the count it may depend on
         x, labels = next(batches)
         record = self.update(x, self.noise(x.shape[0], rng), self.condition(labels), rng)
         for _ in range(steps - 1):
@@ -247,6 +249,41 @@ class Game:
         r"""G(z), or G(z, c), with the averaged parameters if there are any (m, n_data)."""
         return (self.G_average or self.G).forward(self.G_input(z, c))[-1]
 
-    def sample(self, n, seed=0):
+    def sample(self, n: int, seed: int = 0) -> np.ndarray:
         r"""n generated rows as a NumPy array (n, n_data), the same for the same seed."""
-        return to_numpy(self.generate(self.noise(n, np.random.default_rng(seed))))
+        n = self.check_sample(n)
+        rng = np.random.default_rng(whole_number("seed", seed, "[0, inf)"))
+        return to_numpy(self.generate(self.noise(n, rng)))
+
+    def check_sample(self, n):
+        r"""n as an int; raises MiniganError if so many samples need more than the memory."""
+        n, numbers = whole_number("n", n), max(map(sum, self.sizes().values()))
+        check_memory(f"{n:,} samples", 8 * n * numbers)
+        return n
+
+    # ---- what a game, or a condition, may change ----
+
+    def optimizers(self) -> tuple[Optimizer, Optimizer]:
+        r"""G's and D's optimiser: Adam with $\beta_1 = 0.5$ (Radford et al. 2016)."""
+        return Adam(self.lr, beta1=0.5), Adam(self.D_lr, beta1=0.5)
+
+    def critic_steps(self):
+        r"""How many steps D takes in this iteration."""
+        return 1
+
+    def constrain(self):
+        r"""What is done to D after each of its steps: nothing."""
+
+    def penalty(self, x, x_fake, c, rng):
+        r"""A further term of $L_D$ and its gradient in $\theta_D$, or None: there is none."""
+
+    def condition(self, labels):
+        r"""The condition c of the rows with these labels: none."""
+
+    def G_input(self, z, c):
+        r"""What G is given."""
+        return z
+
+    def D_input(self, x, c):
+        r"""What D is given."""
+        return x

@@ -12,30 +12,23 @@ Both sides are binary cross-entropies (4) with targets 1 and 0.
 from dataclasses import dataclass
 
 from .arrays import array_namespace
-from .errors import MiniganError
+from .errors import parameter
 from .game import Game
 from .losses import bce_with_logits
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class GAN(Game):
     r"""The generative adversarial network.
 
-    minimax : give the generator the original minimax loss (22) instead of (21)
-    real_label : the discriminator's target for real rows; below 1 it is one-sided label
-        smoothing (Salimans et al. 2016, section 3.4), which keeps D from certainty
-
+    `real_label` below 1 is one-sided label smoothing (Salimans et al. 2016, section 3.4),
+    which keeps D from certainty.
     Source: Goodfellow et al. (2014), Generative adversarial nets, section 3.
     """
 
-    D_lr: float = 3e-4
-    minimax: bool = False
-    real_label: float = 0.9
-
-    def check(self):
-        super().check()
-        if not 0 < self.real_label <= 1:
-            raise MiniganError(f"real_label: expected in (0, 1], got {self.real_label}")
+    D_lr: float = parameter(3e-4, "learning rate of the discriminator", "(0, inf)")
+    minimax: bool = parameter(False, "give the generator the original minimax loss")
+    real_label: float = parameter(0.9, "the discriminator's target for real rows", "(0, 1]")
 
     def D_loss(self, s_real, s_fake):
         r"""(20) $L_D = \mathrm{BCE}(D(x), t) + \mathrm{BCE}(D(G(z)), 0)$, t = `real_label`.
@@ -47,7 +40,7 @@ class GAN(Game):
         return loss_real + loss_fake, ds_real, ds_fake
 
     def G_loss(self, s_fake):
-        r"""G's loss and its derivative by the scores of its rows.
+        r"""G's loss and its derivative with respect to the scores of its rows.
 
         (21) non-saturating: $L_G = \mathrm{BCE}(D(G(z)), 1) = -\mathrm{mean} \log\sigma(s)$
 
@@ -56,7 +49,7 @@ class GAN(Game):
         Where D is sure that a row is fake, $\sigma(s) \to 0$, and (4a) gives
         $\partial L_G/\partial s = (\sigma(s) - 1)/m \to -1/m$ for (21) but
         $-\sigma(s)/m \to 0$ for (22): the minimax generator learns nothing just where it
-        is worst. Both push s up; (21) is section 3's advice and the default.
+        is worst. Both push s up; section 3 advises (21), which is the default.
         """
         if self.minimax:
             loss, ds = bce_with_logits(s_fake, 0.0)

@@ -29,11 +29,13 @@ $\|a - b\| / \max(\|a\|, \|b\|)$: single entries may be lost in rounding, norms 
 """
 
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 
 from .arrays import array_namespace, asarray_like, to_numpy
 from .errors import MiniganError
+from .layers import require
 from .network import Network
 
 H = 1e-30
@@ -59,6 +61,21 @@ class Check:
     def __str__(self):
         verdict = "pass" if self.passed else f"FAIL at {self.worst}"
         return f"{self.name:<24} {self.method:<20} {self.error:8.1e}  {verdict}"
+
+
+class Checks(list):
+    r"""A list of `Check` that prints as a table."""
+
+    def __repr__(self):
+        return "\n".join(map(str, self)) or "no checks"
+
+    def _repr_html_(self):
+        rows = "".join(
+            f"<tr><td>{escape(check.name)}</td><td>{check.method}</td><td>{check.error:.1e}</td>"
+            f"<td>{'pass' if check.passed else 'FAIL at ' + escape(check.worst)}</td></tr>"
+            for check in self
+        )
+        return f"<table><tr><th>derivative<th>method<th>error<th>verdict</tr>{rows}</table>"
 
 
 def complex_step(f, x, u):
@@ -124,36 +141,61 @@ def check_gradient(name, f, x, dx, method="complex step", seed=0):
 def check_layer(layer, x, *params, method="complex step", seed=0):
     r"""Prove a layer: dx, every parameter's gradient, tangent, and the adjoint test.
 
-    layer : any object with the four methods of chapter 1 (`dparams` only if it has
-        parameters); a layer with a bend says where in an attribute `kink`.
-    x, params : real arrays of one library: the point at which to check.
+    layer : any object that does what `Layer` describes
+    x, params : real arrays of one library: the point at which to check
 
-    Returns a list of `Check`. Raises MiniganError if x comes too near the bend.
+    Returns a list of `Check`. Raises MiniganError if the layer lacks a method, or if x comes
+    too near its bend.
     """
+    require(layer, "forward", "dx", "tangent", *(["dparams"] if params else []))
     avoid_kink(layer, x, method)
     xp, rng = array_namespace(x, *params), np.random.default_rng(seed)
     y = layer.forward(x, *params)
     v, u = (random_like(rng, array) for array in (y, x))
     complex_params = [to_complex(p) for p in params] if method == "complex step" else params
 
-    def pairing(i):
+    def pairing(i, what=layer.forward):
         def f(value):
             args = [x if method != "complex step" else to_complex(x), *complex_params]
             args[i] = value
-            return xp.sum(v * layer.forward(*args))
+            return xp.sum(v * what(*args))
 
         return f
 
+    def tangent(x, *params):
+        return layer.tangent(u, x, layer.forward(x, *params), *params)
+
     name = type(layer).__name__
     dx, du = layer.dx(v, x, y, *params), layer.tangent(u, x, y, *params)
-    checks = [check_gradient(f"{name}.dx", pairing(0), x, dx, method)]
-    for i, grad in enumerate(layer.dparams(v, x) if params else ()):
+    checks = Checks([check_gradient(f"{name}.dx", pairing(0), x, dx, method)])
+    for i, grad in enumerate(_gradients(layer, "dparams", len(params), v, x, y, *params)):
         what = f"{name}.dparams[{i}]"
         checks.append(check_gradient(what, pairing(i + 1), params[i], grad, method))
     moved = METHODS[method](lambda x: layer.forward(x, *complex_params), x, u)
     checks.append(compare(f"{name}.tangent", method, du, moved))
+    if hasattr(layer, "tangent_dparams"):
+        args = len(params), v, u, x, y, *params
+        grads = _gradients(layer, "tangent_dparams", *args)
+        for i, grad in enumerate(grads):
+            what = f"{name}.tangent_dparams[{i}]"
+            f = pairing(i + 1, tangent)
+            checks.append(check_gradient(what, f, params[i], grad, method))
     checks.append(check_adjoint(name, v, du, dx, u))
     return checks
+
+
+def _gradients(layer, method, n, *args):
+    r"""What `dparams` or `tangent_dparams` returns, one gradient for each parameter."""
+    if not n:
+        return ()
+    grads = getattr(layer, method)(*args)
+    if not isinstance(grads, (tuple, list)) or len(grads) != n:
+        got = len(grads) if isinstance(grads, (tuple, list)) else type(grads).__name__
+        raise MiniganError(
+            f"{type(layer).__name__}.{method}: expected a tuple of {n} gradients, one for each "
+            f"parameter, got {got}"
+        )
+    return grads
 
 
 def check_adjoint(name, v, Ju, JTv, u):
@@ -189,17 +231,17 @@ def check_network(network, x, method="complex step", seed=0):
         return Network(network.layers, as_input(network.theta)).forward(x)[-1]
 
     deltas, tangents = network.deltas(trace, v), network.tangents(trace, u)
-    return [
-        check_gradient(
-            "network dtheta", of_theta, network.theta, network.gradient(trace, v), method
-        ),
-        check_gradient("network dx", lambda x: xp.sum(v * of_x(x)), x, deltas[0], method),
-        compare("network tangents", method, tangents[-1], METHODS[method](of_x, x, u)),
-        *[
-            check_adjoint(f"layer {l}", deltas[l], tangents[l], deltas[l - 1], tangents[l - 1])
-            for l in range(1, len(trace))
-        ],
-    ]
+    dtheta = network.gradient(trace, v)
+    checks = Checks([check_gradient("network dtheta", of_theta, network.theta, dtheta, method)])
+    checks.append(
+        check_gradient("network dx", lambda x: xp.sum(v * of_x(x)), x, deltas[0], method)
+    )
+    moved = METHODS[method](of_x, x, u)
+    checks.append(compare("network tangents", method, tangents[-1], moved))
+    for l in range(1, len(trace)):
+        pairs = deltas[l], tangents[l], deltas[l - 1], tangents[l - 1]
+        checks.append(check_adjoint(f"layer {l}", *pairs))
+    return checks
 
 
 def avoid_kink(layer, x, method):
@@ -216,6 +258,15 @@ def avoid_kink(layer, x, method):
             f"x: an entry is {distance:.1e} from the bend of {type(layer).__name__} at "
             f"{kink:g}, where no derivative exists; choose x farther than {h:.1e} from it"
         )
+
+
+class RecordingOptimizer:
+    r"""Stands in for an optimiser: keeps the gradient in `dtheta` and moves nothing."""
+
+    dtheta = None
+
+    def step(self, theta, dtheta):
+        self.dtheta = dtheta
 
 
 def random_like(rng, array):

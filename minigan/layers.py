@@ -24,14 +24,14 @@ class Layer:
     |---|---|---|
     | `forward(x, *params)` | in → out | $y = f(x)$ |
     | `dx(dy, x, y, *params)` | out → in | $\partial L/\partial x$, of the shape of x |
-    | `dparams(dy, x, y, *params)` | out → parameters | $\partial L/\partial W$, …: a tuple |
+    | `dparams(dy, x, y, *params)` | out → parameters | $(\partial L/\partial W, \dots)$ |
     | `tangent(u, x, y, *params)` | in → out | the change of y when x moves by u |
-    | `tangent_dparams(dy, u, x, y, *params)` | out → parameters | the same as `dparams` for $\langle dy, \text{tangent}(u)\rangle$ |
 
     Shapes: x and u (m, n), y and dy (m, k). A layer stores nothing: its parameters come in
     as arguments and so do its own input x and output y, which makes it impossible to use
-    the activations of another pass by mistake. `dparams` is for layers with parameters;
-    the last two are for the gradient penalty (chapter 10) alone.
+    the activations of another pass by mistake. Only a layer with parameters needs `dparams`.
+    In the critic of a gradient penalty (chapter 10) it needs `tangent_dparams(dy, u, x, y,
+    *params)` as well: what `dparams` is to y, with the tangent of u in the place of y.
 
     A layer of your own need not derive from this class. What it lacks of the attributes
     below has the default given here; what it lacks of the methods is named when it is needed.

@@ -10,27 +10,25 @@ label "WGAN"; it is this loss, and its value estimates no distance.
 from dataclasses import dataclass
 
 from .arrays import array_namespace
+from .cgan import Conditional
+from .errors import parameter
 from .game import Game
 from .losses import least_squares
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class LSGAN(Game):
     r"""The least squares GAN.
 
-    a : the discriminator's target for generated rows
-    b : the discriminator's target for real rows
-    c : the generator's target for its own rows
-
-    With b − c = 1 and b − a = 2, at the best D, G's loss and the same mean over the data add up
-    to half a Pearson χ² divergence (section 3.2.2); a = 0, b = c = 1 (section 3.2.3) is the
-    default.
+    If b − c = 1 and b − a = 2, then at the optimal D, G's loss plus
+    $\tfrac12 \mathbb E_x (D(x) - c)^2$ is half a Pearson $\chi^2$ divergence (section 3.2.2).
+    The default is a = 0, b = c = 1 (section 3.2.3).
     Source: Mao et al. (2017), Least squares generative adversarial networks, equation 2.
     """
 
-    a: float = 0.0
-    b: float = 1.0
-    c: float = 1.0
+    a: float = parameter(0.0, "D's target for generated rows", "(-inf, inf)")
+    b: float = parameter(1.0, "D's target for real rows", "(-inf, inf)")
+    c: float = parameter(1.0, "the generator's target for its own rows", "(-inf, inf)")
 
     def D_loss(self, s_real, s_fake):
         r"""(30) $L_D = \tfrac12\,\mathrm{mean}\,(D(x) - b)^2
@@ -53,3 +51,8 @@ class LSGAN(Game):
         """
         xp = array_namespace(ds_real)
         return {"D(x)": self.b + xp.sum(ds_real), "D(G(z))": self.a + xp.sum(ds_fake)}
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class CLSGAN(Conditional, LSGAN):
+    r"""The conditional least squares GAN."""

@@ -7,67 +7,93 @@ Backpropagation is the layers' rules applied in order, and nothing else:
 
 | pass | computes | needs |
 |---|---|---|
-| `forward` | $x_0 \to x_1 \to \dots \to x_L$, the *trace* | $\theta$ |
-| `deltas` | $\delta_L \to \dots \to \delta_0$, $\delta_l = \partial L/\partial x_l$ | trace |
+| `forward` | $x_0 \to x_1 \to \dots \to x_N$, the *trace* | $\theta$ |
+| `deltas` | $\delta_N \to \dots \to \delta_0$, $\delta_l = \partial L/\partial x_l$ | trace |
 | `accumulate` | $\partial L/\partial\theta$, layer by layer | trace, deltas |
-| `tangents` | $u_0 \to \dots \to u_L$, a step in $x_0$ carried forward | trace |
+| `tangents` | $u_0 \to \dots \to u_N$, a step in $x_0$ carried forward | trace |
 
-As an index L is the number of layers; in $\partial L$ it is the loss.
+The network has N layers; L is always the loss.
 
-The trace belongs to the caller. Many may be alive at once (real rows, generated rows, the
-generator's own), each holding its own activations, so that none can go stale.
+The trace belongs to the caller. Several may be alive at once (that of the real rows, of the
+generated rows, and the generator's own). Each holds its own activations, so none can go stale.
 """
 
 import math
 
 import numpy as np
 
-from .arrays import array_namespace, asarray_like
-from .errors import MiniganError
-from .layers import Dense, LeakyReLU, Sigmoid
+from .arrays import array_namespace, asarray_like, check_memory
+from .errors import MiniganError, word
+from .layers import Dense, LeakyReLU, Sigmoid, require
 
 
 class Network:
-    r"""Layers $f_1, \dots, f_L$ applied in turn, with parameters $\theta$.
+    r"""Layers $f_1, \dots, f_N$ applied in turn, with parameters $\theta$.
 
-    `theta` must be changed in place only (`theta[...] = new`): `params[l]` are views of it.
+    layers : objects such as `Layer` describes
+    theta : all parameters in one array (size,), in the order of the layers; the network
+        keeps this very array, and `params[l]` are views of its pieces
     """
 
     def __init__(self, layers, theta):
-        size = sum(math.prod(shape) for layer in layers for shape in layer.shapes)
+        shapes = [getattr(layer, "shapes", ()) for layer in layers]
+        for layer, own in zip(layers, shapes):
+            require(layer, "forward", "dx", *(["dparams"] if own else []))
+        size = sum(math.prod(shape) for own in shapes for shape in own)
         if theta.shape != (size,):
             raise MiniganError(f"theta: the layers need shape ({size},), got {theta.shape}")
-        self.layers, self.theta = layers, theta
-        self.params = []
+        self.layers, self._theta, self.params = list(layers), theta, []
         xp, at = array_namespace(theta), 0
-        for layer in layers:
+        for own in shapes:
             self.params.append([])
-            for shape in layer.shapes:
+            for shape in own:
                 piece = theta[at : at + math.prod(shape)]
                 self.params[-1].append(xp.reshape(piece, shape, copy=False))
                 at += math.prod(shape)
 
-    def forward(self, x):
-        r"""(8) $x_l = f_l(x_{l-1})$ for l = 1, …, L; the trace is $[x_0, \dots, x_L]$.
+    @property
+    def theta(self):
+        r"""The parameters $\theta$; assigning to it changes the array in place."""
+        return self._theta
 
-        Shapes: x (m, n), the trace a list of L + 1 arrays with m rows each.
+    @theta.setter
+    def theta(self, value):
+        self._theta[...] = value
+
+    def __getstate__(self):
+        return self.layers, self._theta
+
+    def __setstate__(self, state):
+        Network.__init__(self, *state)  # a copy's params are views of its own theta
+
+    def __repr__(self):
+        sizes = [sum(math.prod(p.shape) for p in params) for params in self.params]
+        lines = [f"{type(self).__name__} of {sum(sizes):,} parameters"]
+        for layer, size in zip(self.layers, sizes):
+            lines.append(f"  {layer!r:<24}{size:>12,}" if size else f"  {layer!r}")
+        return "\n".join(lines)
+
+    def forward(self, x):
+        r"""(8) $x_l = f_l(x_{l-1})$ for l = 1, …, N; the trace is $[x_0, \dots, x_N]$.
+
+        Shapes: x (m, n), the trace a list of N + 1 arrays with m rows each.
         Raises MiniganError if x does not have the first layer's number of columns.
         """
-        trace = [self.checked(x)]
+        trace = [self.validate_input(x)]
         for layer, params in zip(self.layers, self.params):
             trace.append(layer.forward(trace[-1], *params))
         return trace
 
-    def checked(self, x):
+    def validate_input(self, x):
         r"""x itself, if it is an array that the first layer can take."""
         array_namespace(x, self.theta)
         n = getattr(self.layers[0], "n", None)
         if x.ndim != 2 or n not in (None, x.shape[1]):
-            raise MiniganError(f"x: expected shape (m, {n}), got {x.shape}")
+            raise MiniganError(f"x: expected shape (m, {n or 'n'}), got {x.shape}")
         return x
 
     def deltas(self, trace, dy, stop=0):
-        r"""(9) $\delta_L = dy$ and $\delta_{l-1} = \texttt{dx}_l(\delta_l)$, down to l = stop.
+        r"""(9) $\delta_N = dy$ and $\delta_{l-1} = \texttt{dx}_l(\delta_l)$, down to l = stop.
 
         Shapes: dy (m, k) like the network's output, $\delta_l$ like $x_l$. With stop = 1
         the delta of the input, which no parameter needs, is not computed; entries below
@@ -82,32 +108,36 @@ class Network:
         r"""(9) for layer l alone: its input's delta from its output's."""
         return self.layers[l - 1].dx(dy, x, y, *self.params[l - 1])
 
-    def accumulate(self, trace, deltas):
+    def accumulate(self, trace, deltas, factors=None):
         r"""(10) $\partial L/\partial\theta_l = \texttt{dparams}_l(\delta_l, x_{l-1})$, all in
         one flat array like θ.
 
         A parameter touches the loss only through its own layer's output $x_l$, whose share
         of the loss is $\delta_l$: hence one product per layer, and no order among them.
+        factors (m, 1) : numbers by which row i of every delta is multiplied first.
         """
         xp, grads = array_namespace(self.theta), []
-        for layer, x, delta in zip(self.layers, trace, deltas[1:]):
-            if layer.shapes:
-                grads += [xp.reshape(grad, (-1,)) for grad in layer.dparams(delta, x)]
+        passes = zip(self.layers, trace, trace[1:], deltas[1:], self.params)
+        for layer, x, y, delta, params in passes:
+            if params:
+                dy = delta if factors is None else factors * delta
+                grads += [xp.reshape(g, (-1,)) for g in layer.dparams(dy, x, y, *params)]
         return xp.concat(grads)
 
     def gradient(self, trace, dy):
-        r"""(9) then (10): $\partial L/\partial\theta$ from $dy = \partial L/\partial x_L$."""
+        r"""(9) then (10): $\partial L/\partial\theta$ from $dy = \partial L/\partial x_N$."""
         return self.accumulate(trace, self.deltas(trace, dy, stop=1))
 
     def tangents(self, trace, u):
-        r"""(11) $u_l = \texttt{tangent}_l(u_{l-1})$: how each $x_l$ moves when $x_0$ moves by u.
+        r"""(11) $u_l = \texttt{tangent}_l(u_{l-1})$: how $x_l$ moves when $x_0$ moves by u.
 
-        Shapes: u (m, n) like the network's input; a list of L + 1 arrays like the trace.
+        Shapes: u (m, n) like the network's input; a list of N + 1 arrays like the trace.
         It is the deltas' mirror image: for every v and u,
-        $\langle v, u_L\rangle = \langle \delta_0(v), u\rangle$.
+        $\langle v, u_N\rangle = \langle \delta_0(v), u\rangle$.
         """
         tangents = [u]
         for l, layer in enumerate(self.layers, 1):
+            require(layer, "tangent")
             args = tangents[-1], trace[l - 1], trace[l], *self.params[l - 1]
             tangents.append(layer.tangent(*args))
         return tangents
@@ -134,32 +164,32 @@ INITS = {"he": he, "glorot": glorot}
 OUTPUTS = {"linear": (), "sigmoid": (Sigmoid(),)}
 
 
-def mlp(sizes, rng, *, slope=0.2, output="linear", init="he", dtype="float32", like=None):
-    r"""A multilayer perceptron: Dense, LeakyReLU, Dense, …, Dense, and the output's layer.
-
-    Parameters
-    ----------
-    sizes : widths from input to output, for example (100, 128, 128, 784).
-    rng : numpy.random.Generator that draws the weights; every b starts at zero.
-    slope : LeakyReLU's slope below zero.
-    output : "linear" or "sigmoid".
-    init : "he" (12) or "glorot" (13).
-    dtype : of theta.
-    like : theta is made in the library and on the device of this array; None is NumPy.
-    """
-    for name, value, known in (("init", init, INITS), ("output", output, OUTPUTS)):
-        if value not in known:
-            raise MiniganError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
+def mlp_layers(sizes, slope=0.2, output="linear"):
+    r"""Dense, LeakyReLU, Dense, …, Dense, and the output's layer: "linear" has none."""
+    word("output", output, tuple(OUTPUTS))
     layers = []
     for n, k in zip(sizes[:-1], sizes[1:]):
         layers += [Dense(n, k), LeakyReLU(slope)]
     layers[-1:] = OUTPUTS[output]
-    theta = np.concatenate(
-        [
-            part
-            for layer in layers
-            if isinstance(layer, Dense)
-            for part in (INITS[init](rng, layer.n, layer.k).ravel(), np.zeros(layer.k))
-        ]
-    ).astype(dtype)
+    return layers
+
+
+def mlp(sizes, rng, *, slope=0.2, output="linear", init="he", dtype="float32", like=None):
+    r"""A multilayer perceptron of `mlp_layers`, its weights drawn and its biases zero.
+
+    sizes : widths from input to output, for example (100, 128, 128, 784)
+    rng : numpy.random.Generator that draws the weights
+    slope : LeakyReLU's slope below zero
+    output : "linear" or "sigmoid"
+    init : "he" (12) or "glorot" (13)
+    dtype : of theta
+    like : theta is made in the library and on the device of this array; None is NumPy
+    """
+    draw = INITS[word("init", init, tuple(INITS))]
+    layers = mlp_layers(sizes, slope, output)
+    dense = [layer for layer in layers if isinstance(layer, Dense)]
+    size = sum((layer.n + 1) * layer.k for layer in dense)
+    check_memory(f"a network of the widths {' '.join(map(str, sizes))}", 40 * size)
+    parts = [(draw(rng, layer.n, layer.k).ravel(), np.zeros(layer.k)) for layer in dense]
+    theta = np.concatenate([part for pair in parts for part in pair]).astype(dtype)
     return Network(layers, theta if like is None else asarray_like(theta, like))

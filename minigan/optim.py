@@ -6,21 +6,18 @@ and all of them descend: `step` changes `theta` in place. What an optimiser reme
 """
 
 from .arrays import array_namespace
-from .errors import MiniganError
+from .errors import MiniganError, real_number
 
 
 class Optimizer:
-    r"""What the three have in common: a rate, and a memory that starts at zero."""
+    r"""What the three have in common: a learning rate, and a memory that starts at zero."""
 
-    slots = ()
+    slots = ()  # the names of the averages, each an array like theta
 
     def __init__(self, lr, **rates):
-        if not lr > 0:
-            raise MiniganError(f"lr: expected a positive number, got {lr}")
+        self.lr = real_number("lr", lr, "(0, inf)")
         for name, rate in rates.items():
-            if not 0 <= rate < 1:
-                raise MiniganError(f"{name}: expected a number in [0, 1), got {rate}")
-        self.lr = lr
+            setattr(self, name, real_number(name, rate, "[0, 1)"))
         self.t = 0
 
     def step(self, theta, dtheta):
@@ -36,13 +33,29 @@ class Optimizer:
         self.update(theta, dtheta)
 
     def state(self):
-        r"""What must be kept to go on later: t, and after the first step each average."""
-        return {"t": self.t} | {slot: getattr(self, slot) for slot in self.slots if self.t}
+        r"""What must be kept to go on later: t, and after the first step the averages."""
+        return {"t": self.t} | {slot: _copy(getattr(self, slot)) for slot in self._averages()}
 
     def load_state(self, state):
         r"""Go on from a `state`, its arrays being in the library of theta."""
-        for name, value in state.items():
-            setattr(self, name, value)
+        self.t = state["t"]
+        for slot in self._averages():
+            setattr(self, slot, _copy(state[slot]))
+
+    def _averages(self):
+        return self.slots if self.t else ()
+
+    def settings(self):
+        r"""{name: value} of the numbers that the optimiser was made with."""
+        return {k: v for k, v in vars(self).items() if k != "t" and k not in self.slots}
+
+    def __repr__(self):
+        settings = ", ".join(f"{name}={value:g}" for name, value in self.settings().items())
+        return f"{type(self).__name__}({settings}), {self.t:,} steps taken"
+
+
+def _copy(array):
+    return array_namespace(array).asarray(array, copy=True)
 
 
 class SGD(Optimizer):
@@ -58,7 +71,6 @@ class SGD(Optimizer):
 
     def __init__(self, lr=0.01, momentum=0.0):
         super().__init__(lr, momentum=momentum)
-        self.momentum = float(momentum)
 
     def update(self, theta, g):
         self.v *= self.momentum
@@ -80,7 +92,7 @@ class RMSProp(Optimizer):
 
     def __init__(self, lr=1e-3, rho=0.9, eps=1e-8):
         super().__init__(lr, rho=rho)
-        self.rho, self.eps = float(rho), float(eps)
+        self.eps = real_number("eps", eps, "[0, inf)")
 
     def update(self, theta, g):
         xp = array_namespace(theta)
@@ -103,7 +115,7 @@ class Adam(Optimizer):
     with a constant g, $m = (1 - \beta)(1 + \beta + \dots + \beta^{t-1})\,g = (1 - \beta^t)\,g$.
 
     The code keeps the sums without their factors, $M = m/(1 - \beta_1)$ and
-    $V = v/(1 - \beta_2)$, which is a pass over memory less for each:
+    $V = v/(1 - \beta_2)$, which saves one pass over memory for each:
 
     (16c) $M \leftarrow \beta_1 M + g, \quad V \leftarrow \beta_2 V + g^2$
 
@@ -120,7 +132,7 @@ class Adam(Optimizer):
 
     def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
         super().__init__(lr, beta1=beta1, beta2=beta2)
-        self.beta1, self.beta2, self.eps = map(float, (beta1, beta2, eps))
+        self.eps = real_number("eps", eps, "[0, inf)")
 
     def rates(self):
         r"""The two numbers of the last line, $\alpha a/\sqrt c$ and $\epsilon/\sqrt c$."""

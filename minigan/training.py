@@ -1,4 +1,4 @@
-r"""Chapter 13. The training loop, as a generator of records.
+r"""Chapter 14. The training loop, as a generator of records.
 
     for record in minigan.train(model, data, steps=1000):
         ...                     # plot it, log it, break
@@ -8,12 +8,14 @@ reports. The loop holds nothing: what must be kept to go on later is the model a
 `TrainState`.
 """
 
+import ctypes
 import math
+import os
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from .arrays import array_namespace, keep_heap
+from .arrays import array_namespace
 from .data import Batches, as_dataset
 from .errors import DataError, DivergedError
 
@@ -56,16 +58,18 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
     seed : of the batches and the noise; unused if `state` is given.
     state : a `TrainState` to go on from; updated before each record.
 
-    With Numba installed the model runs on compiled loops from here on, with the same result.
+    From here on the model runs by `accelerate`, with the same result.
     Raises DataError at once if the data does not suit the model, and DivergedError, while
     running, as soon as a loss is infinite or not a number.
     """
+    from .fast import accelerate  # importing Numba takes a second
+
     data = as_dataset(data)
     check_fit(model, data)
     state = state or TrainState(seed)
     batches = Batches(data, batch_size, state.seed, state.rows, to=model.asarray)
     keep_heap()
-    compile_if_numba(model)
+    accelerate(model)
     return _records(model, batches, steps, state)
 
 
@@ -81,13 +85,19 @@ def _records(model, batches, steps, state):
         yield {"step": state.step, **record}
 
 
-def compile_if_numba(model):
-    r"""`compiled.compile_model`, if Numba is there."""
-    try:
-        from .compiled import compile_model
-    except ImportError:
-        return
-    compile_model(model)
+def keep_heap():
+    r"""Tell glibc to keep freed memory for this process instead of returning it.
+
+    An iteration makes the same temporaries again and again. Above 128 KB glibc hands each
+    one back to the kernel when it is freed, and getting it again costs more than the
+    arithmetic done in it. `train` calls this once; importing minigan does not. With another
+    C library nothing happens.
+    """
+    mmap_threshold, trim_threshold, limit = -3, -1, 1 << 30  # names and numbers of malloc.h
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
+    if mallopt:
+        mallopt(mmap_threshold, limit)
+        mallopt(trim_threshold, limit)
 
 
 def check_fit(model, data):

@@ -15,25 +15,18 @@ critic's slope, several critic steps, and RMSProp, as momentum proved unstable w
 from dataclasses import dataclass
 
 from .arrays import array_namespace
-from .errors import MiniganError
+from .cgan import Conditional
+from .errors import parameter
 from .game import Game
 from .losses import wasserstein
 from .optim import RMSProp
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class Wasserstein(Game):
-    r"""What WGAN and WGAN-GP share: the two losses and a critic that takes more steps.
+    r"""What WGAN and WGAN-GP share: the two losses and a critic that takes more steps."""
 
-    n_critic : the critic's steps per step of the generator
-    """
-
-    n_critic: int = 5
-
-    def check(self):
-        super().check()
-        if self.n_critic < 1:
-            raise MiniganError(f"n_critic: must be at least 1, got {self.n_critic}")
+    n_critic: int = parameter(5, "the critic's steps per step of the generator", "[1, inf)")
 
     def critic_steps(self):
         return self.n_critic
@@ -56,28 +49,21 @@ class Wasserstein(Game):
         return {"w_estimate": -loss_D}
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True, repr=False)
 class WGAN(Wasserstein):
     r"""The Wasserstein GAN with weight clipping.
-
-    clip : bound c on every weight and bias of the critic
 
     Source: Arjovsky, Chintala & Bottou (2017), Wasserstein GAN, algorithm 1. The schedule
     (28) is not in the paper but in the authors' own implementation.
     """
 
-    lr: float = 5e-4
-    D_lr: float = 5e-4
-    clip: float = 0.01
+    lr: float = parameter(5e-4, "learning rate of the generator", "(0, inf)")
+    D_lr: float = parameter(5e-4, "learning rate of the critic", "(0, inf)")
+    clip: float = parameter(0.01, "bound on every weight and bias of the critic", "(0, inf)")
 
-    def __post_init__(self):
-        super().__post_init__()
+    def __post_init__(self, G, D):
+        super().__post_init__(G, D)
         self.constrain()
-
-    def check(self):
-        super().check()
-        if not self.clip > 0:
-            raise MiniganError(f"clip: expected a positive number, got {self.clip}")
 
     def optimizers(self):
         r"""RMSProp for both, each with its own rate."""
@@ -97,3 +83,8 @@ class WGAN(Wasserstein):
         """
         theta = self.D.theta
         theta[...] = array_namespace(theta).clip(theta, -self.clip, self.clip)
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class CWGAN(Conditional, WGAN):
+    r"""The conditional Wasserstein GAN with weight clipping."""

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from strategies import seeds
 
 import minigan
-from minigan.lab.classifier import SIDE, Classifier, softmax_cross_entropy, warped
 from minigan.data import Dataset, load, ring
 from minigan.errors import DataError
 from minigan.gradcheck import check_gradient
+from minigan.lab.classifier import SIDE, Classifier, softmax_cross_entropy, warped
 
 
 def normal(seed, *shape):

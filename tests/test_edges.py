@@ -35,7 +35,7 @@ def abroad(host):
     return array_api_strict.asarray(host, device=array_api_strict.Device("device1"))
 
 
-def test_eq1_eq1a_eq1b_eq1c_eq1d_by_hand_where_every_shape_is_square(lib):
+def test_eq1_eq1a_eq1b_eq1c_eq1d_eq1e_by_hand_where_every_shape_is_square(lib):
     """m = n = k = 2, where * would broadcast in silence: only the numbers can tell."""
     x, W, b, dy = (
         lib.array(np.array(rows, lib.dtypes[-1]))
@@ -43,12 +43,14 @@ def test_eq1_eq1a_eq1b_eq1c_eq1d_by_hand_where_every_shape_is_square(lib):
     )
     layer = Dense(2, 2)
     y = layer.forward(x, W, b)
-    dW, db = layer.dparams(dy, x)
+    dW, db = layer.dparams(dy, x, y, W, b)
     expected = {
         "y": (y, [[1 * 5 + 2 * 7 + 10, 1 * 6 + 2 * 8 + 20], [53, 70]]),
         "dx": (layer.dx(dy, x, y, W, b), [[5 - 6, 7 - 8], [2 * 5 + 3 * 6, 2 * 7 + 3 * 8]]),
         "dW": (dW, [[1 * 1 + 3 * 2, -1 * 1 + 3 * 3], [2 * 1 + 4 * 2, -2 * 1 + 4 * 3]]),
         "db": (db, [3, 2]),
+        "dW of the tangent": (layer.tangent_dparams(dy, x, x, y, W, b)[0], to_numpy(dW)),
+        "db of the tangent": (layer.tangent_dparams(dy, x, x, y, W, b)[1], [0, 0]),
         "tangent": (layer.tangent(dy, x, y, W, b), [[5 - 7, 6 - 8], [31, 36]]),
     }
     for name, (actual, wanted) in expected.items():
@@ -71,8 +73,8 @@ def test_eq1_eq1a_eq1b_eq1c_eq1d_by_hand_where_every_shape_is_square(lib):
         (GAN, "G_hidden", (3, 0), ()),
         (GAN, "D_hidden", (0, 3), (1, 1)),
         (GAN, "dtype", "float16", "complex128"),
-        (GAN, "average", 1.0, 0.0),
-        (GAN, "average", -0.1, 0.999),
+        (GAN, "ema_decay", 1.0, 0.0),
+        (GAN, "ema_decay", -0.1, 0.999),
         (GAN, "lr", 0.0, 1e-9),
         (WGANGP, "weight", 0.0, 1e-9),
     ],
@@ -158,7 +160,7 @@ def test_a_network_may_begin_with_a_layer_of_any_width():
 
 
 def test_the_average_begins_as_a_copy_of_the_generators_parameters():
-    model = GAN(**SMALL, average=0.9)
+    model = GAN(**SMALL, ema_decay=0.9)
     np.testing.assert_array_equal(model.G_average.theta, model.G.theta)
     assert not np.shares_memory(model.G_average.theta, model.G.theta)
     np.testing.assert_array_equal(model.sample(3), GAN(**SMALL).sample(3))

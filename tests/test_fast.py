@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from minigan.errors import BackendError, MiniganError
-from minigan.layers import Dense, LeakyReLU
 from minigan.lab.models import MODELS
+from minigan.layers import Dense, LeakyReLU
 from minigan.network import Network, mlp
 from minigan.optim import Adam
 from minigan.training import train
 
-compiled = pytest.importorskip("minigan.compiled", reason="Numba is not installed")
+compiled = pytest.importorskip("minigan.fast", reason="Numba is not installed")
 
 WIDTHS = {"n_data": 9, "n_noise": 4, "G_hidden": (17, 6), "D_hidden": (33, 8, 5)}
 
@@ -49,10 +49,10 @@ def same(actual, expected):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_compiled_game_is_the_plain_game_bit_for_bit(name, dtype, slope, output):
     average = 0.9 if output == "sigmoid" else 0.0
-    options = {"dtype": dtype, "slope": slope, "output": output, "average": average}
+    options = {"dtype": dtype, "slope": slope, "output": output, "ema_decay": average}
     plain, fast = (game(name, lr=np.float64(1e-3), **options) for _ in range(2))
-    compiled.compile_model(fast)
-    assert type(fast.G) is type(fast.D) is compiled.CompiledNetwork
+    compiled.accelerate(fast)
+    assert type(fast.G) is type(fast.D) is compiled.FastNetwork
     assert type(fast.D_optimizer).__name__.startswith("Compiled")
     assert play(fast, 3) == play(plain, 3)
     for player in ("G", "D"):
@@ -64,7 +64,7 @@ def test_a_compiled_game_is_the_plain_game_bit_for_bit(name, dtype, slope, outpu
 
 def compiled_and_plain(layers, theta):
     plain, fast = Network(layers, theta), Network(layers, theta)
-    fast.__class__ = compiled.CompiledNetwork
+    fast.__class__ = compiled.FastNetwork
     return fast, plain
 
 
@@ -120,8 +120,8 @@ class ScaledDense(Dense):
     def dx(self, dy, x, y, W, b):
         return 2 * super().dx(dy, x, y, W, b)
 
-    def dparams(self, dy, x):
-        return super().dparams(2 * dy, x)
+    def dparams(self, dy, x, *args):
+        return super().dparams(2 * dy, x, *args)
 
 
 class SteepReLU(LeakyReLU):
@@ -136,7 +136,7 @@ class SteepReLU(LeakyReLU):
 )
 def test_layers_may_be_exchanged_at_any_time(at, layer):
     plain, fast = game("gan"), game("gan")
-    compiled.compile_model(fast)
+    compiled.accelerate(fast)
     for model in (plain, fast):
         model.iteration(iter([(np.ones((4, 9), "float32"), None)]), np.random.default_rng(0))
         model.D.layers[at] = layer
@@ -146,7 +146,7 @@ def test_layers_may_be_exchanged_at_any_time(at, layer):
 
 def test_what_is_not_an_array_is_refused_as_by_the_plain_network():
     model = game("gan")
-    compiled.compile_model(model)
+    compiled.accelerate(model)
     with pytest.raises(BackendError, match="list"):
         model.G.forward([[1.0, 2.0]])
     with pytest.raises(MiniganError, match=r"x: expected shape \(m, 4\)"):
@@ -155,7 +155,7 @@ def test_what_is_not_an_array_is_refused_as_by_the_plain_network():
 
 def test_a_memory_of_another_size_is_refused_as_in_numpy():
     model = game("gan")
-    compiled.compile_model(model)
+    compiled.accelerate(model)
     play(model, 1)
     model.G = mlp((4, 50, 9), np.random.default_rng(0), output="sigmoid")
     with pytest.raises(ValueError, match="broadcast"):
@@ -171,18 +171,18 @@ def test_what_is_of_another_class_or_dtype_stays():
 
     model = game("gan")
     model.D, model.G_optimizer = Own(model.D.layers, model.D.theta), OwnAdam()
-    compiled.compile_model(model)
+    compiled.accelerate(model)
     kinds = [type(part) for part in (model.G, model.D, model.G_optimizer, model.D_optimizer)]
-    assert kinds == [compiled.CompiledNetwork, Own, OwnAdam, compiled.CompiledAdam]
+    assert kinds == [compiled.FastNetwork, Own, OwnAdam, compiled.FastAdam]
     proof = game("gan", dtype="complex128")
-    compiled.compile_model(proof)
+    compiled.accelerate(proof)
     assert type(proof.G) is Network
 
 
 def test_other_libraries_stay(lib):
     model = game("gan", dtype=lib.dtypes[0])
     model.G = Network(model.G.layers, lib.array(model.G.theta))
-    compiled.compile_model(model)
+    compiled.accelerate(model)
     assert (type(model.G) is Network) == (lib.name != "numpy")
 
 
@@ -200,7 +200,7 @@ def test_train_compiles_where_numba_is_and_is_the_same_without(monkeypatch):
     x = np.random.default_rng(0).random((50, 9))
     fast, plain = game("gan"), game("gan")
     records = list(train(fast, x, 5, 16))
-    assert type(fast.G) is compiled.CompiledNetwork
-    monkeypatch.setitem(sys.modules, "minigan.compiled", None)
+    assert type(fast.G) is compiled.FastNetwork
+    monkeypatch.setitem(sys.modules, "minigan.fast", None)
     assert list(train(plain, x, 5, 16)) == records
     assert type(plain.G) is Network

@@ -15,7 +15,7 @@ from reference import Reference, ReferenceAdam, ReferenceRMSProp
 from strategies import normal, seeds, sizes
 
 from minigan import CGAN, GAN, LSGAN, WGAN, WGANGP, Network, conditional, to_numpy
-from minigan.gradcheck import check_gradient, to_complex
+from minigan.gradcheck import RecordingOptimizer, check_gradient, to_complex
 from minigan.penalty import gradient_penalty
 
 GP_ADAM = functools.partial(ReferenceAdam, beta2=0.9)
@@ -56,14 +56,7 @@ GAMES = {
 }  # fmt: skip
 
 
-class Remember:
-    """Stands in for an optimiser: keeps the gradient it is given and moves nothing."""
-
-    def step(self, theta, dtheta):
-        self.dtheta = dtheta
-
-
-class Board:
+class SmallGame:
     """A small game in float64 on one library, a batch to play with, and its reference."""
 
     def __init__(
@@ -71,7 +64,13 @@ class Board:
     ):
         cls, options, D_loss, G_loss, self.optimizer = GAMES[game]
         dtype = lib.dtypes[-1]
-        make = {"n_data": 4, "n_noise": 3, "dtype": dtype, "seed": seed % 1000, "average": 0.0}
+        make = {
+            "n_data": 4,
+            "n_noise": 3,
+            "dtype": dtype,
+            "seed": seed % 1000,
+            "ema_decay": 0.0,
+        }
         self.model = cls(**make, G_hidden=G_hidden, D_hidden=D_hidden, **options)
         rng = np.random.default_rng(seed)
         for name in ("G", "D"):  # biases too must be in general position
@@ -79,7 +78,7 @@ class Board:
             theta = net.theta + 0.1 * rng.standard_normal(net.theta.shape).astype(dtype)
             setattr(self.model, name, Network(net.layers, lib.array(theta)))
             if remember:
-                setattr(self.model, f"{name}_optimizer", Remember())
+                setattr(self.model, f"{name}_optimizer", RecordingOptimizer())
                 self.model.constrain = lambda: None
         self.lib = lib
         n_classes = getattr(self.model, "n_classes", 0)
@@ -129,11 +128,11 @@ widths = st.lists(st.integers(1, 6), max_size=3).map(tuple)
 @every_game
 @given(seeds, st.integers(1, 6), widths, widths)
 def test_eq17_eq18_eq19_eq19a_gradients_equal_autograds(lib, game, how, seed, m, G_, D_):
-    board = Board(game, lib, seed, G_, D_, m, remember=True)
-    board.play(how)
+    small = SmallGame(game, lib, seed, G_, D_, m, remember=True)
+    small.play(how)
     tolerance, floor = (1e-12, 1e-15) if lib.dtypes[-1] == "float64" else (1e-4, 1e-6)
-    players = board.model.G_optimizer, board.model.D_optimizer
-    for player, expected in zip(players, board.expected()):
+    players = small.model.G_optimizer, small.model.D_optimizer
+    for player, expected in zip(players, small.expected()):
         gap = np.linalg.norm(to_numpy(player.dtheta) - expected)
         assert gap <= tolerance * np.linalg.norm(expected) + floor
 
@@ -141,10 +140,10 @@ def test_eq17_eq18_eq19_eq19a_gradients_equal_autograds(lib, game, how, seed, m,
 @every_way
 @every_game
 def test_eq17_eq18_eq19_eq19a_gradients_equal_the_complex_step(lib64, game, how):
-    board = Board(game, lib64, remember=True)
-    model, x, z = board.model, lib64.array(board.x), lib64.array(board.z)
-    c = board.c
-    board.play(how)
+    small = SmallGame(game, lib64, remember=True)
+    model, x, z = small.model, lib64.array(small.x), lib64.array(small.z)
+    c = small.c
+    small.play(how)
     x_fake, complex_c = model.generate(z, c), None if c is None else to_complex(c)
 
     def G_loss(theta):
@@ -156,9 +155,9 @@ def test_eq17_eq18_eq19_eq19a_gradients_equal_the_complex_step(lib64, game, how)
         D = Network(model.D.layers, theta)
         rows = (model.D_input(to_complex(rows), complex_c) for rows in (x, x_fake))
         loss = model.D_loss(*(D.forward(r)[-1] for r in rows))[0]
-        if not board.reference.weight:
+        if not small.reference.weight:
             return loss
-        eps = lib64.array(board.eps)
+        eps = lib64.array(small.eps)
         x_hat = model.D_input(to_complex(eps * x + (1 - eps) * x_fake), complex_c)
         return loss + gradient_penalty(D, x_hat, n=4)[0]
 
@@ -172,26 +171,26 @@ def test_eq17_eq18_eq19_eq19a_gradients_equal_the_complex_step(lib64, game, how)
 @every_game
 def test_three_iterations_move_both_players_as_the_reference_does(lib64, game, how):
     """Loss, backward pass, optimiser, clip and their order, all at once."""
-    board = Board(game, lib64)
-    G_rule, D_rule = board.optimizer(board.model.lr), board.optimizer(board.model.D_lr)
+    small = SmallGame(game, lib64)
+    G_rule, D_rule = small.optimizer(small.model.lr), small.optimizer(small.model.D_lr)
     for _ in range(3):
-        G_gradient, D_gradient = board.expected()
-        board.G, board.D = G_rule.step(board.G, G_gradient), D_rule.step(board.D, D_gradient)
+        G_gradient, D_gradient = small.expected()
+        small.G, small.D = G_rule.step(small.G, G_gradient), D_rule.step(small.D, D_gradient)
         if game.endswith("wgan"):
-            board.D = np.array([min(max(w, -0.01), 0.01) for w in board.D])
-        board.play(how)
-        assert relative(board.model.G.theta, board.G) < 1e-12
-        assert relative(board.model.D.theta, board.D) < 1e-12
+            small.D = np.array([min(max(w, -0.01), 0.01) for w in small.D])
+        small.play(how)
+        assert relative(small.model.G.theta, small.G) < 1e-12
+        assert relative(small.model.D.theta, small.D) < 1e-12
 
 
 @every_game
 def test_the_records_state_the_losses_that_were_descended(lib64, game):
-    board = Board(game, lib64, remember=True)
-    record = board.play("update")
-    ref = board.reference
-    fakes = ref.fakes(board.G, board.z, board.labels)
-    s_real, s_fake = (ref.score(board.D, rows, board.labels) for rows in (board.x, fakes))
-    loss_D = ref.D_loss(board.D, board.x, fakes, board.labels, board.eps)
+    small = SmallGame(game, lib64, remember=True)
+    record = small.play("update")
+    ref = small.reference
+    fakes = ref.fakes(small.G, small.z, small.labels)
+    s_real, s_fake = (ref.score(small.D, rows, small.labels) for rows in (small.x, fakes))
+    loss_D = ref.D_loss(small.D, small.x, fakes, small.labels, small.eps)
     expected = {"loss_D": loss_D, "loss_G": ref.of_G(s_fake)}
     if "wgan" in game:
         expected["w_estimate"] = np.mean(s_real) - np.mean(s_fake)
@@ -252,42 +251,42 @@ def test_eq30_eq31_the_lsgans_losses_are_mean_squares(lib, s_real, s_fake):
 
 @every_game
 def test_a_step_moves_its_own_player_only(lib, game):
-    board = Board(game, lib)
-    model = board.model
+    small = SmallGame(game, lib)
+    model = small.model
     G, D = to_numpy(model.G.theta).copy(), to_numpy(model.D.theta).copy()
-    _, x_fake = model.G_step(lib.array(board.z), board.c)
+    _, x_fake = model.G_step(lib.array(small.z), small.c)
     np.testing.assert_array_equal(to_numpy(model.D.theta), D)
     assert (to_numpy(model.G.theta) != G).any()
     G = to_numpy(model.G.theta).copy()
-    model.D_step(lib.array(board.x), x_fake, board.c, np.random.default_rng(7))
+    model.D_step(lib.array(small.x), x_fake, small.c, np.random.default_rng(7))
     np.testing.assert_array_equal(to_numpy(model.G.theta), G)
     assert (to_numpy(model.D.theta) != D).any()
 
 
 @every_game
 def test_a_small_step_lowers_the_players_own_loss(game, lib64):
-    board = Board(game, lib64)
-    model, z, x = board.model, lib64.array(board.z), lib64.array(board.x)
+    small = SmallGame(game, lib64)
+    model, z, x = small.model, lib64.array(small.z), lib64.array(small.x)
     model.G_optimizer.lr = model.D_optimizer.lr = 1e-5
     model.constrain()
-    before, x_fake = model.G_step(z, board.c)
-    after, _ = model.G_step(z, board.c)
+    before, x_fake = model.G_step(z, small.c)
+    after, _ = model.G_step(z, small.c)
     assert float(after["loss_G"]) < float(before["loss_G"])
-    before = model.D_step(x, x_fake, board.c, np.random.default_rng(7))
-    after = model.D_step(x, x_fake, board.c, np.random.default_rng(7))
+    before = model.D_step(x, x_fake, small.c, np.random.default_rng(7))
+    after = model.D_step(x, x_fake, small.c, np.random.default_rng(7))
     assert float(after["loss_D"]) < float(before["loss_D"])
 
 
 @every_game
 def test_float32_stays_float32(game, lib):
-    board = Board(game, lib)
-    model, dtype = board.model, lib.dtypes[0]
+    small = SmallGame(game, lib)
+    model, dtype = small.model, lib.dtypes[0]
     model = type(model)(**{**asdict(model), "dtype": dtype})
     for name in ("G", "D"):
         net = getattr(model, name)
         setattr(model, name, Network(net.layers, lib.array(net.theta)))
-    x, z = lib.array(board.x, dtype), lib.array(board.z, dtype)
-    c = None if board.labels is None else model.condition(lib.array(board.labels))
+    x, z = lib.array(small.x, dtype), lib.array(small.z, dtype)
+    c = None if small.labels is None else model.condition(lib.array(small.labels))
     record = model.update(x, z, c, np.random.default_rng(7))
     for value in record.values():
         assert str(value.dtype).endswith(dtype)
@@ -299,23 +298,23 @@ def test_float32_stays_float32(game, lib):
 class Rows:
     """A source of batches that counts what was taken."""
 
-    def __init__(self, board):
-        self.board, self.taken = board, 0
+    def __init__(self, small):
+        self.small, self.taken = small, 0
 
     def __iter__(self):
         return self
 
     def __next__(self):
         self.taken += 1
-        labels = self.board.labels
-        return self.board.lib.array(self.board.x), (
-            None if labels is None else self.board.lib.array(labels)
+        labels = self.small.labels
+        return self.small.lib.array(self.small.x), (
+            None if labels is None else self.small.lib.array(labels)
         )
 
 
 def test_eq28_the_critic_takes_its_steps_and_eq29_stays_within_the_clip(lib):
-    board = Board("wgan", lib)
-    model, rows = board.model, Rows(board)
+    small = SmallGame("wgan", lib)
+    model, rows = small.model, Rows(small)
     steps, clips = [], []
     D_step, constrain = model.D_optimizer.step, model.constrain
 
@@ -328,7 +327,7 @@ def test_eq28_the_critic_takes_its_steps_and_eq29_stays_within_the_clip(lib):
         clips.append(float(np.max(np.abs(to_numpy(model.D.theta)))))
 
     model.D_optimizer.step, model.constrain = counted, clipped
-    model.G_step(lib.array(board.z))  # the averages exist from the first step on
+    model.G_step(lib.array(small.z))  # the averages exist from the first step on
     rng, counts = np.random.default_rng(0), {}
     for t in (0, 24, 25, 26, 499, 500, 501):
         model.G_optimizer.t, before = t, len(steps)
@@ -341,39 +340,39 @@ def test_eq28_the_critic_takes_its_steps_and_eq29_stays_within_the_clip(lib):
 
 
 def test_eq23_eq24_eq25_the_condition_reaches_both_players(lib):
-    board = Board("cgan", lib)
-    model, labels = board.model, [2, 0, 1, 1, 2]
+    small = SmallGame("cgan", lib)
+    model, labels = small.model, [2, 0, 1, 1, 2]
     c = model.condition(lib.array(np.array(labels)))
     np.testing.assert_array_equal(to_numpy(c), reference.one_hot(labels, 3))
-    z, x = lib.array(board.z), lib.array(board.x)
+    z, x = lib.array(small.z), lib.array(small.x)
     given_G, given_D = to_numpy(model.G_input(z, c)), to_numpy(model.D_input(x, c))
-    np.testing.assert_array_equal(given_G, np.hstack([board.z, to_numpy(c)]))
-    np.testing.assert_array_equal(given_D, np.hstack([board.x, to_numpy(c)]))
+    np.testing.assert_array_equal(given_G, np.hstack([small.z, to_numpy(c)]))
+    np.testing.assert_array_equal(given_D, np.hstack([small.x, to_numpy(c)]))
 
 
 @every_game
 def test_the_iteration_of_the_cgan_gives_fakes_the_labels_of_its_rows(game, lib):
-    board = Board(game, lib)
+    small = SmallGame(game, lib)
     seen = []
-    update = board.model.update
-    board.model.update = lambda x, z, c, rng: seen.append(c) or update(x, z, c, rng)
-    board.model.iteration(Rows(board), np.random.default_rng(0))
-    if board.labels is None:
+    update = small.model.update
+    small.model.update = lambda x, z, c, rng: seen.append(c) or update(x, z, c, rng)
+    small.model.iteration(Rows(small), np.random.default_rng(0))
+    if small.labels is None:
         assert seen[0] is None
     else:
-        np.testing.assert_array_equal(to_numpy(seen[0]), reference.one_hot(board.labels, 3))
+        np.testing.assert_array_equal(to_numpy(seen[0]), reference.one_hot(small.labels, 3))
 
 
 def test_eq17a_samples_come_from_the_average_of_the_generators_parameters(lib64):
-    board = Board("gan", lib64)
-    model, beta = board.model, 0.75
-    model.average = beta
+    small = SmallGame("gan", lib64)
+    model, beta = small.model, 0.75
+    model.ema_decay = beta
     mean = to_numpy(model.G.theta).copy()
     model.G_average = Network(model.G.layers, lib64.array(mean.copy()))
-    z = lib64.array(board.z)
+    z = lib64.array(small.z)
     for _ in range(3):
         model.G_step(z)
         mean = beta * mean + (1 - beta) * to_numpy(model.G.theta)
     assert relative(model.G_average.theta, mean) < 1e-14
-    expected = board.reference.fakes(mean, board.z, None)
+    expected = small.reference.fakes(mean, small.z, None)
     assert relative(model.generate(z), expected) < 1e-13

@@ -122,7 +122,10 @@ def passes(layer, x, dy, u, *params):
     """Everything a layer computes, on the host."""
     y = layer.forward(x, *params)
     outs = [y, layer.dx(dy, x, y, *params), layer.tangent(u, x, y, *params)]
-    return [to_numpy(out) for out in (*outs, *(layer.dparams(dy, x) if params else ()))]
+    if params:
+        outs += layer.dparams(dy, x, y, *params)
+        outs += layer.tangent_dparams(dy, u, x, y, *params)
+    return [to_numpy(out) for out in outs]
 
 
 def test_complex128_stays_complex128(lib64):

@@ -10,9 +10,9 @@ from sklearn.metrics import confusion_matrix
 from sklearn.neighbors import KernelDensity, NearestNeighbors
 from strategies import seeds
 
-from minigan.lab import metrics
 from minigan.data import Dataset, grid, grid_modes, load, ring, ring_modes
 from minigan.errors import DataError, MiniganError
+from minigan.lab import metrics
 from minigan.lab.parzen import SIGMAS, log_likelihoods, parzen
 
 
@@ -153,15 +153,15 @@ def test_eq44_on_the_line_it_is_scipys(seed, n):
     expected = scipy.stats.wasserstein_distance(a, b)
     assert metrics.wasserstein_1d(a, b) == pytest.approx(expected)
     flat = np.stack([a, np.zeros(n)], 1), np.stack([b, np.zeros(n)], 1)
-    assert metrics.wasserstein(*flat) == pytest.approx(expected)
+    assert metrics.wasserstein_distance(*flat) == pytest.approx(expected)
 
 
 def test_eq44a_in_the_plane_it_is_scipys_and_a_shift_costs_its_length():
     a, b = normal(0, 30, 2), normal(1, 30, 2)
     expected = scipy.stats.wasserstein_distance_nd(a, b)
-    assert metrics.wasserstein(a, b) == pytest.approx(expected)
+    assert metrics.wasserstein_distance(a, b) == pytest.approx(expected)
     shuffled = np.random.default_rng(0).permutation(a) + [3, 4]
-    assert metrics.wasserstein(a, shuffled) == pytest.approx(5)
+    assert metrics.wasserstein_distance(a, shuffled) == pytest.approx(5)
 
 
 def test_eq44_wants_samples_of_one_size():
@@ -173,7 +173,7 @@ def test_eq44_wants_samples_of_one_size():
 def test_without_scipy_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "scipy.optimize", None)
     with pytest.raises(MiniganError, match=r"pip install 'minigan\[metrics\]'"):
-        metrics.wasserstein(normal(0, 4, 2), normal(0, 4, 2))
+        metrics.wasserstein_distance(normal(0, 4, 2), normal(0, 4, 2))
 
 
 # ---- Parzen ----

@@ -148,7 +148,9 @@ def test_eq35_points_lie_on_the_segments_uniformly_each_row_by_itself(cls, monke
 def test_a_trained_critic_has_slopes_near_one():
     """What the penalty is for: between two distributions the critic's slope goes to 1."""
     rng = np.random.default_rng(0)
-    model = WGANGP(n_data=2, output="linear", D_hidden=(32, 32), dtype="float64", weight=100.0)
+    model = WGANGP(
+        n_data=2, output="linear", D_hidden=(32, 32), dtype="float64", penalty_weight=100.0
+    )
     centres = np.array([[[2.0, 0]], [[-2.0, 0]]])
     for _ in range(600):
         x, x_fake = rng.standard_normal((2, 64, 2)) + centres
@@ -161,4 +163,4 @@ def test_a_trained_critic_has_slopes_near_one():
 
 def test_the_penalty_must_have_a_positive_weight():
     with pytest.raises(MiniganError, match="weight: expected a positive number, got 0"):
-        WGANGP(weight=0.0)
+        WGANGP(penalty_weight=0.0)

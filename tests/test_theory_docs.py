@@ -14,7 +14,7 @@ from scipy.stats import entropy, wasserstein_distance
 from strategies import seeds
 
 from minigan import GAN, WGAN, Dense, LeakyReLU, Network, Sigmoid, mlp
-from minigan.gradcheck import complex_step
+from minigan.gradcheck import RecordingOptimizer, complex_step
 
 PLACES = 5
 
@@ -101,7 +101,7 @@ def test_eqT6_the_ratio_of_the_two_losses_slopes(seed):
 @given(seeds)
 def test_eqT7_the_minimax_gradient_is_bounded_by_what_D_gives_the_fakes(seed):
     game = gan(minimax=True, seed=seed % 1000)
-    game.G_optimizer = taken = Remember()
+    game.G_optimizer = taken = RecordingOptimizer()
     z = np.random.default_rng(seed).standard_normal((6, 2))
     game.G_step(z)
     s, slopes = game.D.forward(game.generate(z))[-1], []
@@ -113,11 +113,6 @@ def test_eqT7_the_minimax_gradient_is_bounded_by_what_D_gives_the_fakes(seed):
     size, middle = np.linalg.norm(taken.dtheta), np.mean(expit(s[:, 0]) * sizes)
     assert size <= middle * (1 + 1e-12)
     assert middle <= sizes.max() * expit(s).mean() * (1 + 1e-12)
-
-
-class Remember:
-    def step(self, theta, dtheta):
-        self.dtheta = dtheta
 
 
 @given(seeds)
@@ -375,7 +370,11 @@ def test_eqT26_eqT27_each_player_gets_its_own_gradient_and_the_sum_would_stop_G(
     own_G = gradient(lambda G: L_G(G, D + 0j), G)
     own_D = gradient(lambda D: L_D(G + 0j, D), D)
     other = gradient(lambda G: L_D(G, D + 0j), G)
-    game.G_optimizer, game.D_optimizer, game.constrain = Remember(), Remember(), lambda: None
+    game.G_optimizer, game.D_optimizer, game.constrain = (
+        RecordingOptimizer(),
+        RecordingOptimizer(),
+        lambda: None,
+    )
     game.update(x, z.real)
     assert close(game.G_optimizer.dtheta, own_G)
     assert close(game.D_optimizer.dtheta, own_D)

@@ -14,8 +14,8 @@ import numpy as np
 
 from ..arrays import to_numpy
 from ..errors import CheckpointError, RunError
-from .models import build, describe
 from ..training import TrainState, check_finite
+from .models import build, describe
 
 FORMAT = 1
 
@@ -52,7 +52,7 @@ def save_checkpoint(path, model, state):
         arrays[f"{player}_theta"] = to_numpy(getattr(model, player).theta)
         for key, value in getattr(model, f"{player}_optimizer").state().items():
             arrays[f"{player}_optimizer_{key}"] = to_numpy(value)
-    if model.average:
+    if model.ema_decay:
         arrays["G_average_theta"] = to_numpy(model.G_average.theta)
     write_atomically(path, lambda file: np.savez(file, **arrays))
 
@@ -95,7 +95,7 @@ def _read(path):
 
 def _restore(model, arrays):
     players = {"G": model.G, "D": model.D} | (
-        {"G_average": model.G_average} if model.average else {}
+        {"G_average": model.G_average} if model.ema_decay else {}
     )
     for player, network in players.items():
         network.theta[...] = _fitting(model, arrays, f"{player}_theta", network.theta)

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .checkpoint import write_atomically
 from ..errors import DataError, RunError
 from ..losses import softmax_cross_entropy
 from ..network import mlp
 from ..optim import Adam
+from .checkpoint import write_atomically
 
 SIDE = 28
 HIDDEN = 512, 128

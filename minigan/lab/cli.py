@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from . import evaluate
 from ..arrays import BACKENDS
 from ..errors import DivergedError, MiniganError, RunError
-from .models import MODELS, RECIPES, build, describe, parameter_help
+from . import evaluate
+from .models import MODELS, RECIPES, build, describe
 from .proofs import gradcheck_command
 
 FROM_DATA = ("n_data", "output")  # the data decides these
@@ -108,7 +108,7 @@ def add_train_options(models, name):
     text = MODELS[name].__doc__.partition("\n")[0].rstrip(".")
     sub = add_command(models, name, text[0].lower() + text[1:], TRAIN_EXAMPLES.format(name))
     sub.set_defaults(command=train_command, model=name)
-    recipe, help_of = RECIPES[name], parameter_help(MODELS[name])
+    recipe, help_of = RECIPES[name](MODELS[name])
     run = sub.add_argument_group("the run")
     run.add_argument("--data", help="mnist5k (default), mnist, ring, grid, or an IDX folder")
     run.add_argument("--data-dir", metavar="DIR", help="where the full MNIST lies")
@@ -140,9 +140,9 @@ def add_parameter(group, field, text):
 
 def train_command(args):
     r"""`minigan train`: begin or resume a run, with a progress bar, then draw it."""
-    from ..data import load
-    from .run import Run
     from ..training import TrainState, train
+    from .loaders import load
+    from .run import Run
 
     given = vars(args)
     if given.get("resume") and given.get("overwrite"):
@@ -169,7 +169,7 @@ def train_command(args):
 
 def new_run(name, given):
     r"""(config, data, model) of a run that is to begin, from the options given."""
-    from ..data import load
+    from .loaders import load
 
     config = {"model": name, "data": "mnist5k", "data_dir": None, "seed": 0} | RECIPES[name]
     config = {key: given.get(key, value) for key, value in config.items()}
@@ -262,7 +262,7 @@ def stop_on_interrupt():
 def sample_command(args):
     r"""`minigan sample`: draw from a run's checkpoint into a picture or an .npz file."""
     from .checkpoint import load_checkpoint, write_atomically
-    from ..data import load
+    from .loaders import load
     from .plots import samples_png
     from .run import Run
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from . import metrics
-from ..data import Dataset, grid, grid_modes, idx_folder, load, mnist, ring, ring_modes
+from ..data import Dataset
 from ..errors import DataError, MiniganError, RunError
+from . import metrics
+from .loaders import grid, grid_modes, idx_folder, load, mnist, ring, ring_modes
 from .parzen import parzen
 
 TEXT = "measure what a run's samples are worth, beside genuine data"
@@ -41,7 +42,7 @@ def add_options(command):
 
 def evaluate_command(args):
     r"""`minigan evaluate`: print the table of a run and write it to its metrics.json."""
-    from ..arrays import keep_heap
+    from ..training import keep_heap
     from .checkpoint import load_checkpoint
     from .run import Run
 
@@ -130,7 +131,7 @@ def points(data):
         elif x.shape[1] == 2:
             few = min(len(x), LARGEST_W1)
             try:
-                found["W1"] = metrics.wasserstein(x[:few], unseen.x[:few])
+                found["W1"] = metrics.wasserstein_distance(x[:few], unseen.x[:few])
             except MiniganError as error:
                 found["W1"] = str(error)
         return found

@@ -1,3 +1,23 @@
+r"""Data sets by name: digits, points in the plane, folders of IDX files.
+
+| name | rows | what |
+|---|---|---|
+| mnist5k | 5,000 | the first 500 of each class of MNIST's training set, shipped with minigan |
+| mnist | 60,000 | all of it, once `minigan download mnist` has run |
+| ring, grid | 100,000 | 8 Gaussians on a circle, 25 on a grid: to see which modes are lost |
+| any folder | | IDX files under MNIST's names, as Fashion-MNIST and EMNIST come |
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ..data import Dataset
+from ..errors import DataError
+from .download import MNIST_SHA256, file_name, mnist_folder, read_idx
+
+
 def load(name, data_dir=None):
     r"""The `Dataset` called `name`, one of the table above, or in the folder `name`.
 

@@ -179,7 +179,7 @@ def wasserstein_1d(a, b):
     return float(np.mean(np.abs(a - b)))
 
 
-def wasserstein(a, b):
+def wasserstein_distance(a, b):
     r"""The exact earth mover's distance between two samples of n rows each, $n \lesssim 3000$.
 
     (44a) $W_1 = \min_\pi \frac1n \sum_i \|a_i - b_{\pi(i)}\|$ over all permutations π: between

@@ -1,17 +1,16 @@
 """The games by name, and how to build one from a plain dictionary, as in a checkpoint."""
 
-import re
 from dataclasses import asdict, fields
 
-from ..cgan import CGAN, conditional
+from ..cgan import CGAN
 from ..errors import MiniganError
 from ..gan import GAN
-from ..lsgan import LSGAN
-from ..penalty import WGANGP
-from ..wgan import WGAN
+from ..lsgan import CLSGAN, LSGAN
+from ..penalty import CWGANGP, WGANGP
+from ..wgan import CWGAN, WGAN
 
 MODELS = {"gan": GAN, "cgan": CGAN, "wgan": WGAN, "wgan-gp": WGANGP, "lsgan": LSGAN}
-MODELS |= {f"c{name}": conditional(MODELS[name]) for name in ("wgan", "wgan-gp", "lsgan")}
+MODELS |= {"cwgan": CWGAN, "cwgan-gp": CWGANGP, "clsgan": CLSGAN}
 
 # What `minigan train MODEL` does when it is not told otherwise.
 RECIPES = {
@@ -46,11 +45,10 @@ def build(name, **parameters):
 def describe(model):
     r"""(name, parameters) such that `build(name, **parameters)` makes the same model."""
     names = {cls: name for name, cls in MODELS.items()}
+    if type(model) not in names:
+        raise MiniganError(
+            f"{type(model).__name__}: only the games of this library can be saved by name "
+            f"({', '.join(cls.__name__ for cls in names)}); keep model.G.theta and "
+            "model.D.theta with numpy.savez"
+        )
     return names[type(model)], asdict(model)
-
-
-def parameter_help(cls):
-    r"""{parameter: its one-line description}, read from the docstrings of the class."""
-    text = "\n".join(base.__doc__ or "" for base in reversed(cls.__mro__))
-    found = re.findall(r"^    (\w+) : (.+(?:\n        .+)*)", text, re.MULTILINE)
-    return {name: " ".join(words.split()) for name, words in found}

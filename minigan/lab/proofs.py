@@ -11,18 +11,32 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ..arrays import array_namespace, asarray_like, backend, to_numpy
-from .classifier import softmax_cross_entropy
-from ..gradcheck import Check, check_gradient, check_layer, check_loss, check_network, compare
+from ..gradcheck import (
+    Check,
+    RecordingOptimizer,
+    check_gradient,
+    check_layer,
+    check_loss,
+    check_network,
+    compare,
+)
 from ..layers import Dense, LeakyReLU, Sigmoid
-from ..losses import bce_with_logits, least_squares, wasserstein
-from .models import MODELS
+from ..losses import bce_with_logits, least_squares, softmax_cross_entropy, wasserstein
 from ..network import Network, mlp
+from .models import MODELS
 
 # (seed, rows, widths): the last two have one row, and a network without hidden layers
 CASES = ((0, 5, (3, 7, 6, 4)), (1, 8, (4, 9, 2)), (2, 1, (3, 5, 1)), (3, 6, (2, 3)))
 FLOAT32 = 1e-5  # the largest relative error against float64
 DERIVATIVES = {
-    "Dense": ("(1a) dx", "(1b) dW", "(1c) db", "(1d) tangent"),
+    "Dense": (
+        "(1a) dx",
+        "(1b) dW",
+        "(1c) db",
+        "(1d) tangent",
+        "(1e) dW of the tangent",
+        "(1e) db of the tangent",
+    ),
     "LeakyReLU": ("(2a) dx", "(2b) tangent"),
     "Sigmoid": ("(3a) dx", "(3b) tangent"),
     "network": ("(10) gradient of theta", "(9) delta of x", "(11) tangents"),
@@ -115,8 +129,11 @@ def passes_of_layer(layer):
 
     def passes(x, dy, u, *params):
         y = layer.forward(x, *params)
-        grads = layer.dparams(dy, x) if params else ()
-        return layer.dx(dy, x, y, *params), *grads, layer.tangent(u, x, y, *params)
+        made = layer.dx(dy, x, y, *params), layer.tangent(u, x, y, *params)
+        if not params:
+            return made
+        of_tangent = layer.tangent_dparams(dy, u, x, y, *params)
+        return made[0], *layer.dparams(dy, x, y, *params), made[1], *of_tangent
 
     return passes
 
@@ -171,7 +188,7 @@ def of_network(case, dtype, like):
 def of_games(case, dtype, like):
     r"""(17), (18) and (19): what each step of each game hands to its optimiser."""
     for name in GAMES:
-        game = Board(name, case, dtype, like)
+        game = GameUnderProof(name, case, dtype, like)
         steps = game.gradients()
         if dtype == "float64":
             judges = game.losses()
@@ -180,7 +197,7 @@ def of_games(case, dtype, like):
                 for _, player, grad in steps
             ]
         else:
-            exact = Board(name, case, "float64", like, rounded=True).gradients()
+            exact = GameUnderProof(name, case, "float64", like, rounded=True).gradients()
             checks = [
                 compare(player, "float32", low, high, FLOAT32)
                 for (_, player, low), (_, _, high) in zip(steps, exact)
@@ -190,8 +207,8 @@ def of_games(case, dtype, like):
             yield equation, f"{name}: {method}, gradient of {player}", check
 
 
-class Board:
-    r"""A small game, a batch to play it with, and optimisers that only take note."""
+class GameUnderProof:
+    r"""A small game, a batch to play it with, and optimisers that only record."""
 
     def __init__(self, name, case, dtype, like, rounded=False):
         self.seed, m, (_, *hidden, _) = case
@@ -219,11 +236,13 @@ class Board:
     def gradients(self):
         r"""A list of (equation and step, player, gradient)."""
         model, x, z, c = self.model, self.x, self.z, self.c
-        model.G_optimizer, model.D_optimizer = G, D = Note(), Note()
+        model.G_optimizer, model.D_optimizer = G, D = RecordingOptimizer(), RecordingOptimizer()
         model.constrain = lambda: None
         _, x_fake = model.G_step(z, c)
         model.D_step(x, x_fake, c, self)
         found = [("(17) G_step", "G", G.dtheta), ("(18) D_step", "D", D.dtheta)]
+        model.D_update(x, x_fake, c, self)
+        found.append(("(19a) D_update", "D", D.dtheta))
         model.update(x, z, c, self)
         return [*found, ("(19) update", "G", G.dtheta), ("(19) update", "D", D.dtheta)]
 
@@ -245,13 +264,6 @@ class Board:
             return loss + penalty[0] if penalty else loss
 
         return {"G": L_G, "D": L_D}
-
-
-class Note:
-    r"""Stands in for an optimiser: keeps the gradient and moves nothing."""
-
-    def step(self, theta, dtheta):
-        self.dtheta = dtheta
 
 
 # ---- drawing and comparing ----

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import RunError
 from . import plots
 from .checkpoint import load_checkpoint, save_checkpoint, write_atomically
-from ..errors import RunError
 from .metrics import CollapseWatch
 
 FRAMES = 60  # in a film

@@ -1,0 +1,1 @@
+"""What runs around the book: data sets, run folders, pictures, measures, the command line."""
