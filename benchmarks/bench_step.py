@@ -1,17 +1,19 @@
-r"""How long one training iteration takes, against the matrix products alone and the frameworks.
+r"""How long one training iteration takes: minigan, its matrix products alone, JAX and PyTorch.
 
-One iteration of the reference networks (G 100-128-128-784, D 784-128-128-1, float32, Adam):
-noise and real rows are drawn, the generator learns, the discriminator learns on the same
-fakes; with --game wgan the critic then learns four times more, by RMSProp and clipping. Each
-contender lives in a process of its own, pinned to the same core(s), with as many threads. The
-clock goes round: in a round every contender is timed once, one after another, and every ratio
-is taken within its round, so a slow moment of the machine hits all alike.
+The networks are the reference ones (G 100-128-128-784, D 784-128-128-1, float32, Adam). In one
+iteration noise and real rows are drawn, the generator takes a step, and the discriminator takes
+a step on the same fakes. With --game wgan the critic then takes four more, by RMSProp and
+clipping. Each contender runs in a process of its own; all are pinned to the same cores and use
+the same number of threads. In each round every contender is timed once, one after another, and
+every ratio is taken within its round, so that a slow moment of the machine affects all alike.
 
-Before any timing, three iterations from the same weights, noise and rows must give every
-contender the same theta. That is proven in float64. In float32 a single pre-activation within
-rounding of LeakyReLU's bend may fall on either side of it, which moves whole columns of the
-gradient: two correct programs may then differ by 2e-4, where with another seed it is 4e-6.
-The float32 difference is printed beside the proof; it judges nobody.
+Before any timing, every contender computes three iterations from the same weights, noise and
+rows, and the benchmark ends unless all arrive at the same theta in float64. The difference in
+float32 is printed beside it for information only. There a pre-activation that lies within
+rounding of LeakyReLU's bend may fall on either side of it and change whole columns of the
+gradient: two correct programs can differ by 2e-4 with one seed and by 4e-6 with another.
+
+"minigan" is this library where Numba is not installed, "minigan[fast]" the same with Numba.
 
 examples:
   python benchmarks/bench_step.py
@@ -123,7 +125,7 @@ def start(names, cores, threads, common, x64=False):
             missing = pipe.recv()
         except EOFError:
             missing = "missing: its process ended, see above"
-        if missing and x64:  # said once: the comparison comes first
+        if missing and (x64 or common["backend"] == "cupy"):  # once, by the first call
             print(f"{name:20}{missing}")
         if not missing:
             asks[name] = asker(pipe)
@@ -161,7 +163,7 @@ def farthest(thetas, reference):
 
 
 def measure(asks, job, rounds, round_seconds):
-    """{name: [seconds per iteration, one a round]}; the order turns from round to round."""
+    """{name: [seconds per iteration, one a round]}, each round in another order."""
     counts = {
         name: max(1, round(round_seconds / ask("prepare", job))) for name, ask in asks.items()
     }
@@ -237,7 +239,7 @@ def plot(rows, path):
     figure.savefig(path, dpi=150)
 
 
-def main():
+def parse_options():
     about, _, examples = __doc__.partition("\nexamples:")
     parser = argparse.ArgumentParser(
         description=about,
@@ -262,6 +264,11 @@ def main():
         parser.error("--rounds: at least 2, for a median with a spread")
     if options.backend == "cupy":  # the others here are those of the CPU
         options.only = ["minigan"]
+    return options
+
+
+def main():
+    options = parse_options()
     first = (os.cpu_count() or 1) - options.threads if options.core is None else options.core
     cores = range(max(first, 0), max(first, 0) + options.threads)
     common, rows = {"game": options.game, "backend": options.backend}, []

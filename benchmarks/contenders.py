@@ -1,6 +1,6 @@
-r"""The contenders of the benchmarks: one iteration, each as its best users would write it.
+r"""The contenders of the benchmarks: one iteration in each library, as experts would write it.
 
-Every contender is a class with the same members, so that a benchmark can treat them alike:
+Every contender is a class with the same members, so that a benchmark can treat all alike:
 
     Contender(job)   a copy of the job's initial weights; batches come from the job's data
     draw()           noise and row numbers for one iteration, by its own means
@@ -9,9 +9,11 @@ Every contender is a class with the same members, so that a benchmark can treat 
 
 z is (n_critic, m, 100), rows (n_critic, m). A flat theta is W1, b1, W2, b2, W3, b3, each W of
 shape (n_in, n_out); its dtype is that of the run: float32 to be timed, float64 to be compared.
-The imports stand inside the classes: a process loads the one library it measures.
+The imports stand inside the classes, because a process loads only the library it measures;
+minigan without Numba and minigan with it need a process each as well.
 """
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,10 +124,12 @@ class Floor:
 
 
 class Minigan:
-    """This library as it stands, on NumPy or CuPy alone."""
+    """This library as `minigan.train` runs it where Numba is not installed."""
 
     def __init__(self, job):
+        self.choose_loops()
         import minigan
+        from minigan.fast import accelerate
 
         minigan.keep_heap()
         options = {"lr": job.lr, "D_lr": job.D_lr, "dtype": job.dtype, "backend": job.backend}
@@ -137,8 +141,16 @@ class Minigan:
             self.model.critic_steps = lambda: job.n_critic
         for network, theta in zip((self.model.G, self.model.D), job.thetas()):
             network.theta[...] = self.model.asarray(theta)
+        accelerate(self.model)
         self.data, self.rng = self.model.asarray(job.data), np.random.default_rng(1)
         self.batches = ((self.data[rows], None) for rows in job.batches())
+
+    def choose_loops(self):
+        """Make `minigan.fast` find no Numba, and keep Numba's memory out of this process."""
+        sys.modules.setdefault("numba", None)
+        from minigan import fast
+
+        fast.njit = None
 
     def draw(self):
         return None, None
@@ -156,13 +168,14 @@ class Minigan:
 
 
 class MiniganNumba(Minigan):
-    """This library with the extra `fast`, as `minigan.train` then runs it."""
+    """This library as `minigan.train` runs it with the extra `fast`, which brings Numba."""
 
-    def __init__(self, job):
-        from minigan.fast import accelerate
+    def choose_loops(self):
+        """Leave `minigan.fast` as it is, provided that it has found Numba."""
+        from minigan import fast
 
-        super().__init__(job)
-        accelerate(self.model)
+        if fast.njit is None:
+            raise ImportError("Numba is not installed, or it cannot compile here")
 
 
 class Jax:
@@ -259,7 +272,7 @@ class Jax:
 
 
 class JaxScan(Jax):
-    """Ten iterations in one call, for who needs nothing in between."""
+    """Ten iterations in one call, between which the caller sees nothing."""
 
     iterations = 10
 

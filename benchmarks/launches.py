@@ -1,13 +1,16 @@
 """How many array operations one training iteration asks for: on a GPU, its kernel launches.
 
-No GPU is needed: the games run on array-api-strict, every function and operator of which is
-counted as it is called from outside (what it does inside is its own affair); those that only
-make a view are not. CuPy launches one kernel for nearly each of them, two for a sum, and one a
-part for a concatenation. Moves from the host are counted apart: an iteration has its noise.
+No GPU is needed, because the games run on array-api-strict. Each of its functions and operators
+is counted when the library calls it, but not when array-api-strict calls it inside another, and
+not if it only makes a view. CuPy launches about one kernel for each operation, two for a sum,
+and one for each array that a concatenation joins. Moves from the host to the device are counted
+separately; in an iteration only the random numbers are moved.
 
+example:
   pip install array-api-strict && python benchmarks/launches.py
 """
 
+import argparse
 import functools
 import types
 from collections import Counter
@@ -83,6 +86,9 @@ def count(name, m=64):
 
 
 def main():
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     print("| game | operations an iteration | moves from the host | matrix products |")
     print("|---|---|---|---|")
     for name in MODELS:

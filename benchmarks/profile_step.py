@@ -1,7 +1,9 @@
-"""Where each microsecond of a training iteration goes, part by part, without and with Numba.
+"""Where the time of a training iteration goes, part by part, without Numba and with it.
 
-Every part is timed by a clock around its function, in another run than the last line, which is
-an iteration without clocks. With Numba a bias is added in the activation's loop.
+Every part is timed by a clock around its methods. The last line is the time of an iteration
+in another run, without any clocks. The biases belong to the matrix products without Numba,
+and to the activations with it, whose compiled loops add them. Each column is measured in a
+process of its own.
 
 examples:
   python benchmarks/profile_step.py
@@ -12,18 +14,19 @@ import argparse
 import os
 import time
 from collections import defaultdict
+from multiprocessing import get_context
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 PARTS = {  # name: the methods that are timed together; a part's own parts are not counted in it
-    "matrix products and biases": "Dense.forward Dense.dx FastNetwork.forward",
+    "matrix products and biases": "Dense.forward Dense.dx FastNetwork.forward FastNetwork.dx",
     "gradient: products, row sums, joining": "Network.accumulate FastNetwork.accumulate",
     "Adam, both networks": "Adam.update FastAdam.update",
     "noise": "Game.noise",
     "LeakyReLU, both ways": "LeakyReLU.forward LeakyReLU.dx",
     "sigmoid, both ways": "Sigmoid.forward Sigmoid.dx",
     "losses and report": "GAN.D_loss GAN.G_loss GAN.report",
-    "joining real rows and fakes": "Game.both",
+    "joining real rows and fakes": "Game.score_real_and_fake",
     "the rest of both steps": "Game.update",
     "gathering real rows, and the rest": "Game.iteration",
 }
@@ -60,33 +63,29 @@ def run(contender, n):
     return 1e6 * (time.perf_counter() - begun) / n
 
 
-def profile(m, n):
-    """{contender: {part: microseconds}}, and of both the whole without clocks."""
-    from contenders import Job, Minigan, MiniganNumba
+def profile(name, m, n):
+    """{part: microseconds}, and of the whole without clocks; for a process of its own."""
+    from contenders import CONTENDERS, Job
 
-    from minigan import compiled, game, gan, layers, network, optim
+    contender = CONTENDERS[name](Job(m=m))
+    run(contender, 20)
+    whole = run(contender, n)
 
-    found = {}
-    contenders = {"NumPy": Minigan(Job(m=m)), "Numba": MiniganNumba(Job(m=m))}
-    for name, contender in contenders.items():
-        run(contender, 20)
-        found[name] = {"an iteration without clocks": run(contender, n)}
-    clocks = Clocks()
-    owners = {}
-    for module in (layers, network, optim, game, gan, compiled):
+    from minigan import fast, game, gan, layers, network, optim
+
+    clocks, owners = Clocks(), {}
+    for module in (layers, network, optim, game, gan, fast):
         owners |= {k: v for k, v in vars(module).items() if isinstance(v, type)}
     for part, methods in PARTS.items():
-        for owner, method in (name.split(".") for name in methods.split()):
+        for owner, method in (each.split(".") for each in methods.split()):
             clocks.wrap(owners[owner], method, part)
-    for loops in (compiled.FORWARD, compiled.DX):
+    for loops in (fast.FORWARD, fast.DX):
         for layer, loop in loops.items():
             part = "sigmoid, both ways" if layer is layers.Sigmoid else "LeakyReLU, both ways"
             loops[layer] = clocks.timed(loop, part)
-    for name, contender in contenders.items():
-        clocks.seconds.clear()
-        run(contender, n)
-        found[name] |= {part: 1e6 * s / n for part, s in clocks.seconds.items()}
-    return found
+    run(contender, n)
+    found = {part: 1e6 * seconds / n for part, seconds in clocks.seconds.items()}
+    return found | {"an iteration without clocks": whole}
 
 
 def main():
@@ -99,10 +98,13 @@ def main():
     parser.add_argument("-m", type=int, default=64, help="batch size")
     parser.add_argument("-n", type=int, default=1000, help="iterations")
     args = parser.parse_args()
-    found = profile(args.m, args.n)
-    print(f"| m = {args.m}, us an iteration | {' | '.join(found)} |\n|---|---|---|")
+    names = {"without Numba": "minigan", "with Numba": "minigan[fast]"}
+    with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        work = [(name, args.m, args.n) for name in names.values()]
+        columns = pool.starmap(profile, work, chunksize=1)
+    print(f"| m = {args.m}, us an iteration | {' | '.join(names)} |\n|---|---|---|")
     for part in [*PARTS, "an iteration without clocks"]:
-        print(f"| {part} | {' | '.join(f'{column[part]:.0f}' for column in found.values())} |")
+        print(f"| {part} | {' | '.join(f'{column[part]:.0f}' for column in columns)} |")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """How many seconds of training until the samples are good: minigan and the frameworks.
 
 All train the default GAN (minigan train gan: reference networks, 64 rows, Adam with 0.001 for
-G and 0.0003 for D) on the 5,000 shipped digits, from the same initial weights, each in a
-process of its own on one core, one iteration a call, as in bench_step.py. The clock runs while
-they train, compilation included and imports not, and stands while 5,000 samples are compared
-with the digits: the Frechet distance in the features of minigan's classifier (genuine halves:
-about 1). The noise differs, so the distance falls differently for each; hence several seeds.
+G and 0.0003 for D) on the 5,000 shipped digits, from the same initial weights. As in
+bench_step.py, each runs in a process of its own on one core and is called once an iteration.
+The time is that of the training, with compilation and without imports. It does not contain the
+comparison of 5,000 samples with the digits, every 250 iterations, by the Frechet distance in
+the features of minigan's classifier (about 1 between two halves of the genuine digits). The
+noise differs from one contender to the other, and the time with it; hence several seeds.
 
 examples:
   python benchmarks/time_to_quality.py

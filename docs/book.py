@@ -1,21 +1,31 @@
 """What the book is made of: the modules' docstrings and lines, and the hand-written pages.
 
 A module becomes a page of blocks: its head, then each class head, method and function.
-A block's prose is the docstring, its code the very lines of the file without the docstring,
-so neither can drift from what runs. An equation is defined by the first paragraph, in
-reading order, that starts with its number, "(9) …"; anywhere else the number is a mention.
+A block's prose is the docstring, and its code is the very lines of the file without the
+docstring, so neither can drift from what runs. An equation is defined by the first paragraph,
+in reading order, that starts with its number, "(9) …"; anywhere else the number is a mention.
+A test proves the equations that its name bears, as `test_eq9_eq10_…` does.
 """
 
 import ast
 import re
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGE, PAGES = ROOT / "minigan", ROOT / "docs" / "pages"
+PACKAGE, PAGES, TESTS = ROOT / "minigan", ROOT / "docs" / "pages", ROOT / "tests"
+LAB = PACKAGE / "lab"
 NUMBER = r"\((T?\d{1,2}[a-z]?)\)"
-DEFINITION = re.compile(rf"(?:\A|\n[ \t]*\n){NUMBER}(?=\s)")
 DEFS = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
+PARTS = {"book": "The book", "theory": "The theory", "proof": "The proof", "lab": "The lab"}
+
+EQUATIONS = """Each numbered equation is evaluated by at least one test, and the test bears its
+number in its name. So `pytest -k eq9_` runs whatever proves equation (9). Below, each equation
+is followed by its tests; a number leads back to the place where the equation is derived.
+
+[[equations]]
+"""
 
 
 @dataclass
@@ -33,57 +43,99 @@ class Block:
 @dataclass
 class Page:
     slug: str
-    part: str  # front, chapter, theory or module
+    part: str  # front, or one of PARTS
     title: str
-    kicker: str
+    chapter: int | None = None
+    file: str = ""  # of a module, such as minigan/game.py
     blocks: list = field(default_factory=list)
     text: str = ""  # Markdown: the whole page, or what follows the blocks
 
-    def prose(self):
-        return [block.prose for block in self.blocks] + [self.text]
+    @property
+    def kicker(self):
+        """What stands above the title: "Chapter 5", or the part of the book."""
+        return PARTS.get(self.part, "") if self.chapter is None else f"Chapter {self.chapter}"
+
+
+@dataclass
+class Equation:
+    slug: str  # of the page that defines it
+    name: str  # of the class or function that defines it, "" where it has none
+    statement: str  # Markdown: the paragraph that starts with its number
+
+
+@dataclass
+class Test:
+    file: str  # test_games.py
+    name: str
+    line: int
+    source: str
 
 
 def read():
-    """All pages in reading order: front, chapters, theory, the remaining modules."""
-    hidden = ("__init__", "__main__", "version")
-    modules = [module(p) for p in sorted(PACKAGE.glob("*.py")) if p.stem not in hidden]
-    chapters = [page for page in modules if page.part == "chapter"]
-    chapters.sort(key=lambda page: (int(re.search(r"\d+", page.kicker)[0]), page.slug))
+    """All pages in reading order: front, book, theory, proof, lab."""
+    files = [*sorted(PACKAGE.glob("*.py")), *sorted(LAB.glob("*.py"))]
+    modules = [module(path) for path in files if not path.stem.startswith("__")]
+    modules.sort(key=lambda page: (page.chapter is None, page.chapter or 0))
     theory = [written(path, "theory") for path in sorted(PAGES.glob("theory-*.md"))]
-    theory += [written(path, "proof") for path in PAGES.glob("bug-zoo.md")]
-    front = [written(path, "front") for path in PAGES.glob("index.md")]
-    return front + chapters + theory + [page for page in modules if page.part == "module"]
+    proof = [Page("equations", "proof", "Every equation and its tests", text=EQUATIONS)]
+    proof += [written(path, "proof") for path in PAGES.glob("bug-zoo.md")]
+    return [
+        *(written(path, "front") for path in PAGES.glob("index.md")),
+        *(page for page in modules if page.part == "book"),
+        *theory,
+        *proof,
+        *(page for page in modules if page.part == "lab"),
+    ]
 
 
 def definitions(pages):
-    """{number: slug of the page that defines it}, in reading order."""
+    """{number: Equation} in reading order, the chapters of the book and the lab first."""
     found = {}
-    for page in pages:
-        for prose in page.prose():
-            for number in DEFINITION.findall(prose):
-                found.setdefault(number, page.slug)
+    for page in sorted(pages, key=lambda page: page.chapter is None):
+        prose = [("".join(b.names[:1]), to_markdown(b.prose)) for b in page.blocks]
+        for name, text in [*prose, ("", page.text)]:
+            for paragraph in re.split(r"\n[ \t]*\n", text):
+                number = re.match(rf"\s*{NUMBER}\s", paragraph)
+                if number:
+                    found.setdefault(number[1], Equation(page.slug, name, paragraph.strip()))
+    return found
+
+
+def in_tests():
+    """{number: the tests that bear it in their names}, such as test_eq17_eq18_…"""
+    found = {}
+    for path in sorted(TESTS.glob("test_*.py")):
+        source = path.read_text("utf-8")
+        lines = source.splitlines()
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                first = min(n.lineno for n in (node, *node.decorator_list))
+                code = textwrap.dedent("\n".join(lines[first - 1 : node.end_lineno]))
+                for number in re.findall(r"(?<=_)eq(T?\d+[a-z]?)(?=_)", node.name):
+                    test = Test(path.name, node.name, node.lineno, code)
+                    found.setdefault(number, []).append(test)
     return found
 
 
 def written(path, part):
     """A page of its own from a Markdown file that starts with "# Title"."""
     title, _, text = path.read_text("utf-8").partition("\n")
-    return Page(path.stem, part, title.removeprefix("# "), part.capitalize(), text=text)
+    return Page(path.stem, part, title.removeprefix("# "), text=text)
 
 
 def module(path):
     """The page of a module: its blocks, then the Markdown page of the same name, if any."""
-    source = path.read_text("utf-8")
-    blocks = split(source)
+    blocks = split(path.read_text("utf-8"))
     head, _, blocks[0].prose = blocks[0].prose.partition("\n\n")
     head = " ".join(head.split()).rstrip(".")
     chapter = re.match(r"Chapter (\d+)\. ", head)
     extra = PAGES / f"{path.stem}.md"
     return Page(
         path.stem,
-        "chapter" if chapter else "module",
+        "lab" if path.parent == LAB else "book",
         head[chapter.end() :] if chapter else head,
-        f"Chapter {chapter[1]}" if chapter else "Module",
+        int(chapter[1]) if chapter else None,
+        path.relative_to(ROOT).as_posix(),
         blocks,
         extra.read_text("utf-8") if extra.exists() else "",
     )

@@ -1,8 +1,9 @@
 """Builds the book from the source itself:  python docs/build.py [folder]
 
-Left the docstrings, right the lines they explain; the result, in docs/_build unless told
-otherwise, needs no network and no script. KaTeX typesets every formula here and now, in one
-node process; what it does not know ends the build with the page and the formula.
+The docstrings stand on the left and the lines that they explain on the right. The result, in
+docs/_build unless another folder is named, needs no network and no script to be read. KaTeX
+typesets every formula during the build, in one node process; a formula that it does not know
+ends the build with the names of the page and the formula.
 """
 
 import html
@@ -31,12 +32,6 @@ FONTS = (
     "source-code-pro/files/source-code-pro-latin-wght-normal",
     "source-code-pro/files/source-code-pro-greek-wght-normal",
 )
-PARTS = {
-    "chapter": "The chapters",
-    "theory": "The theory",
-    "proof": "The proof",
-    "module": "Around the book",
-}
 
 
 def main(out=DOCS / "_build"):
@@ -44,7 +39,7 @@ def main(out=DOCS / "_build"):
     if not NPM.exists():
         npm = ["npm", "ci", "--no-fund", "--no-audit", "--loglevel=error"]
         subprocess.run(npm, cwd=DOCS, check=True)
-    site = Site(book.read())
+    site = Site(book.read(), book.in_tests())
     pages = typeset([(page.slug, site.page(page)) for page in site.pages], site.formulas)
     out = Path(out)
     shutil.rmtree(out, ignore_errors=True)
@@ -87,25 +82,25 @@ def typeset(pages, formulas):
 class Site:
     """Every page's HTML, with links between them and marks where formulas will stand."""
 
-    def __init__(self, pages):
-        self.pages = pages
+    def __init__(self, pages, tests):
+        self.pages, self.tests = pages, tests
         self.defined = book.definitions(pages)
         self.formulas = []  # (slug, tex, display)
-        self.dangling = []  # (slug, number): mentions of equations that nobody defines
-        self.symbols = {page.slug: (page.slug, "") for page in pages if page.blocks}
+        self.symbols = {}  # {name: (slug, anchor)}
         for page in pages:
             for block in page.blocks:
-                self.symbols |= {name: (page.slug, "#" + name) for name in block.names}
+                for name in block.names:
+                    self.symbols.setdefault(name, (page.slug, "#" + name))
         # For the search: what it is called, what kind it is, where it stands.
         self.index = [[page.title, page.kicker, page.slug + ".html"] for page in pages]
         self.index += [
             [name, "symbol", f"{slug}.html{at}"]
             for name, (slug, at) in self.symbols.items()
-            if at and "._" not in name
+            if "._" not in name
         ]
         self.index += [
-            [f"({number})", "equation", f"{slug}.html#eq-{number}"]
-            for number, slug in self.defined.items()
+            [f"({number})", "equation", f"{equation.slug}.html#eq-{number}"]
+            for number, equation in self.defined.items()
         ]
         self.md = MarkdownIt("commonmark", {"html": False, "typographer": True})
         self.md.enable(["table", "smartquotes"]).use(deflist_plugin)
@@ -136,11 +131,11 @@ class Site:
             else "<span></span>"
             for (rel, p), word in zip(near.items(), ("Before", "Next"))
         )
-        file = f" · minigan/{page.slug}.py" if page.blocks else ""
+        above = " · ".join(filter(None, [page.kicker, page.file]))
         return TEMPLATE.format(
             title=html.escape("minigan" if page.part == "front" else f"{page.title} · minigan"),
             part=page.part,
-            kicker="" if page.part == "front" else html.escape(page.kicker + file),
+            kicker=html.escape(above),
             heading=self.md.renderInline(page.title, {}),
             content=blocks + text,
             formulas=len(self.formulas) - before,
@@ -209,17 +204,23 @@ class Site:
 
     def number(self, number, paragraph):
         """(9) as the definition that its paragraph is, or as a link to it."""
-        slug = self.defined.get(number)
-        if slug is None:
-            self.dangling.append((self.slug, number))
+        if number not in self.defined:
             print(f"page {self.slug}: no equation ({number}) is defined", file=sys.stderr)
             return f"({number})"
-        if paragraph and slug == self.slug and number not in self.seen:
-            self.seen.add(number)
-            paragraph.attrs = {"class": "equation", "id": f"eq-{number}"}
-            return f'<a class="number" href="#eq-{number}">({number})</a>'
-        page = "" if slug == self.slug else f"{slug}.html"
-        return f'<a class="mention" href="{page}#eq-{number}">({number})</a>'
+        slug = self.defined[number].slug
+        href = f"{'' if slug == self.slug else f'{slug}.html'}#eq-{number}"
+        if not paragraph or number in self.seen or self.slug not in (slug, "equations"):
+            return f'<a class="mention" href="{href}">({number})</a>'
+        self.seen.add(number)
+        paragraph.attrs = {"class": "equation", "id": f"eq-{number}"}
+        proof = (
+            f'<a class="proof" href="equations.html#eq-{number}" title="tests of ({number})"'
+            f' aria-label="proof: the tests of equation ({number})">proof</a>'
+            if self.slug == slug and number in self.tests
+            else ""
+        )
+        number = f'<a class="number" href="{href}">({number})</a>'
+        return f'<span class="label">{number}{proof}</span>'
 
     def anchor(self, heading, inline):
         """An id for a heading, which links to itself."""
@@ -232,7 +233,10 @@ class Site:
     def insert(self, name):
         """What stands for [[name]] in a page: a list, the README's commands, or a drawing."""
         if name == "reading-order":
-            return "".join(map(self.listed, PARTS))
+            return "".join(map(self.listed, book.PARTS))
+        if name == "equations":
+            slugs = {equation.slug for equation in self.defined.values()}
+            return "".join(map(self.proofs, dict.fromkeys(each.slug for each in self.defined.values())))
         if name == "commands":
             readme = book.ROOT / "README.md"
             text = readme.read_text("utf-8") if readme.exists() else ""
@@ -242,14 +246,27 @@ class Site:
         return f'<figure class="scroll">{drawing}</figure>'
 
     def listed(self, part):
-        """The pages of one part, each with its title."""
-        rows = "".join(
-            f'<li><a href="{page.slug}.html"><span>{page.slug if page.blocks else ""}</span>'
-            f"{self.md.renderInline(page.title, {})}</a></li>"
-            for page in self.pages
-            if page.part == part
-        )
-        return f'<h3 id="{part}">{PARTS[part]}</h3><ol class="reading {part}">{rows}</ol>'
+        """The pages of one part, each with its chapter, its module and its title."""
+        rows = ""
+        for page in self.pages:
+            if page.part == part:
+                number = "" if page.chapter is None else page.chapter
+                name = f"<small>{number}</small>{page.slug}" if page.blocks else ""
+                title = self.md.renderInline(page.title, {})
+                rows += f'<li><a href="{page.slug}.html"><span>{name}</span>{title}</a></li>'
+        return f'<h3 id="{part}">{book.PARTS[part]}</h3><ol class="reading {part}">{rows}</ol>'
+
+    def proofs(self, page):
+        """The equations that a page defines, each with the tests that bear its number."""
+        rows = ""
+        for number, equation in self.defined.items():
+            if equation.slug == page.slug:
+                tests = self.tests.get(number, [])
+                rows += self.markdown(equation.statement)
+                command = f"<code>pytest -k eq{number}_</code>" if tests else ""
+                rows += f'<div class="tests">{command}{"".join(map(folded, tests))}</div>'
+        title = f"<small>{page.kicker}</small>{self.md.renderInline(page.title, {})}"
+        return f'<h2><a href="{page.slug}.html">{title}</a></h2>{rows}' if rows else ""
 
     def math(self, tokens, at, options, env):
         """A mark in place of the formula, which is kept for KaTeX."""
@@ -265,10 +282,20 @@ class Site:
         return f'<pre class="example">{pygments(code, language)}</pre>\n'
 
 
+def folded(test):
+    """A test's name, which opens to its source."""
+    name, where = test.name.replace("_", "_<wbr>"), f"{test.file}:{test.line}"
+    return (
+        f"<details><summary><code>{name}</code> <small>{where}</small></summary>"
+        f'<pre class="example">{pygments(test.source, "python")}</pre></details>\n'
+    )
+
+
 def pygments(code, language):
-    """Highlighted HTML, in Pygments' short class names."""
+    """Highlighted HTML, in those of Pygments' short class names that style.css colours."""
     lexer = get_lexer_by_name(language, stripnl=False)
-    return highlight(code, lexer, HtmlFormatter(nowrap=True)).rstrip("\n")
+    text = highlight(code, lexer, HtmlFormatter(nowrap=True)).rstrip("\n")
+    return re.sub(r'<span class="(?:n|nb|ne|nn|o|p|w|bp|vm)">(.*?)</span>', r"\1", text)
 
 
 def raw(text):

@@ -1,10 +1,10 @@
 """Measures what bugs of the zoo do to training, and draws it: python docs/effects.py
 
-Each game learns the ring of eight Gaussians as it stands and with bugs injected, from the
-same seeds, by its plain steps (17) and (18): the shared pass (19) has no second trace to
-overwrite, and so no room for some of these bugs. The curves are the distance of the samples
-from the data through training. They are kept in docs/figures/effects.json, from which the
-figures are drawn.
+Each game learns the ring of eight Gaussians, first as it stands and then with each of its bugs
+injected, from the same seeds. It takes its plain steps, (17) and (18): the shared pass of (19)
+has no second trace to overwrite, and so leaves no room for some of these bugs. A curve shows
+the distance of the samples from the data during training. The measurements are kept in
+docs/figures/effects.json, and the figures are drawn from there.
 """
 
 import json
@@ -13,16 +13,17 @@ import sys
 import figures
 import numpy as np
 
-from minigan.data import ring
+from minigan import fast
 from minigan.game import Game
+from minigan.lab.loaders import ring
 from minigan.lab.models import build
 from minigan.training import train
 
 sys.path.insert(0, str(figures.book.ROOT / "tests"))
 KEPT = figures.FIGURES / "effects.json"
 STEPS, SEEDS = 1500, (0, 1, 2)
-CRITIC_STEPS = 400  # of a generator whose critic takes several each time
-NAMES = {  # of a curve, by the bug it shows
+CRITIC_STEPS = 400  # the same for a game whose critic takes several steps in each iteration
+NAMES = {  # bug: the name of its curve
     "leaky_relu_loses_its_slope_on_the_way_back": "slope lost",
     "the_fake_pass_overwrites_the_real_pass": "stale trace",
     "the_generators_gradient_does_not_pass_through_D": "not through D",
@@ -38,7 +39,7 @@ NAMES = {  # of a curve, by the bug it shows
     "a_generator_that_never_trains": "G never trains",
     "the_generators_step_moves_D_too": "D moves too",
 }
-CHAPTERS = {  # chapter: (game, and a bug or two)
+CHAPTERS = {  # chapter: (game, one bug or two)
     "layers": ("gan", "leaky_relu_loses_its_slope_on_the_way_back"),
     "losses": ("gan", "the_lost_1_over_m"),
     "network": (
@@ -60,7 +61,7 @@ CHAPTERS = {  # chapter: (game, and a bug or two)
 
 
 def distance(x, data):
-    """Mean over 32 directions of the 1-D Wasserstein distance of the projections."""
+    """The Wasserstein distance of the projections onto a line, its mean over 32 lines."""
     angle = np.pi * np.arange(32) / 32
     directions = np.stack([np.cos(angle), np.sin(angle)])
     q = (np.arange(500) + 0.5) / 500
@@ -69,7 +70,7 @@ def distance(x, data):
 
 
 def distance_by_class(model, data):
-    """The same, class by class where the model is conditional."""
+    """The same for a model; for a conditional one, the mean over its classes."""
     if not model.n_condition:
         return distance(model.sample(2000, 1), data.x)
     labels = np.arange(2000) % 8
@@ -91,20 +92,20 @@ def learn(name, seed):
 
 
 def plainly(self, x, z, c=None, rng=None):
-    """`Game.update` by its definition."""
+    """`Game.update` as it is defined, by the two plain steps."""
     record, x_fake = self.G_step(z, c)
     return record | self.D_step(x, x_fake, c, rng)
 
 
 def measure(name, bug=None):
-    """[(step, median distance over the seeds)] of a game with one bug, or with none."""
+    """[(step, median distance over the seeds)] of a game, with one bug or with none."""
     import pytest
     from bug_zoo import ZOO
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Game, "update", plainly)
         patch.setattr(Game, "D_update", Game.D_step)
-        patch.setitem(sys.modules, "minigan.fast", None)  # the bugs are in the plain lines
+        patch.setattr(fast, "accelerate", lambda model: None)  # the bugs are in plain lines
         if bug:
             next(b for b in ZOO if b.name == bug.replace("_", " ")).inject(patch)
         curves = [learn(name, seed) for seed in SEEDS]
@@ -112,12 +113,12 @@ def measure(name, bug=None):
 
 
 def merge(curves):
-    """(step, one value per curve) for each step."""
+    """Rows of (step, one value for each curve)."""
     return [(row[0][0], *(value for _, value in row)) for row in zip(*curves)]
 
 
 def draw(chapter, kept):
-    """The chapter's figure from the kept curves."""
+    """The chapter's figure, drawn from the kept curves."""
     game, *bugs = CHAPTERS[chapter]
     steps = [step for step, _ in kept[game]]
     curves = {"correct": ("data", [d for _, d in kept[game]])}
@@ -130,7 +131,7 @@ def draw(chapter, kept):
 
 
 def main():
-    """Measure all, keep the numbers, draw the figures."""
+    """Measure every curve, keep the numbers and draw the figures."""
     kept = {}
     for game, *bugs in CHAPTERS.values():
         for bug in (None, *bugs):

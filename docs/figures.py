@@ -1,8 +1,8 @@
 """Draws the measured figures of the book, from the very numbers that its pages print:
 python docs/figures.py
 
-A page's examples are run; what they leave in `rows`, (x, …, one value per curve), is drawn
-as an SVG in the site's colours. The files are kept in docs/figures.
+The examples of a page are run. They leave a list called `rows`, each row being x and then one
+value for each curve. It is drawn as an SVG in the site's colours and kept in docs/figures.
 """
 
 import doctest
@@ -16,7 +16,7 @@ WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 300, 70, 150, 20, 50
 
 
 def run(slug):
-    """The names that a page's examples leave behind."""
+    """{name: value} of everything that the examples of a page have defined."""
     text = (book.PAGES / f"{slug}.md").read_text("utf-8")
     blocks = re.findall(r"^```python\n(>>> .*?)^```", text, re.S | re.M)
     names = {}
@@ -26,8 +26,10 @@ def run(slug):
 
 
 def draw(title, x_label, x, curves, low, high):
-    """An SVG: curves {label: (class, values)} over x, the axis of values logarithmic
-    from 10^low to 10^high."""
+    """An SVG of the curves, {label: (class, values)}, over x.
+
+    The axis of values is logarithmic, from 10^low to 10^high.
+    """
 
     def point(a, b):
         across = (a - x[0]) / (x[-1] - x[0]) * (WIDTH - LEFT - RIGHT)
@@ -61,7 +63,7 @@ def draw(title, x_label, x, curves, low, high):
 
 
 def stall():
-    """The generator's gradient under both losses while D learns."""
+    """The length of the generator's gradient under both losses, while D learns."""
     steps, _, minimax, non_saturating = zip(*run("theory-2-stalling")["rows"])
     curves = {"non-saturating": ("data", non_saturating), "minimax": ("delta", minimax)}
     title = "Length of the generator's gradient while the discriminator learns"

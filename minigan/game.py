@@ -12,7 +12,7 @@ Algorithm 1 of Goodfellow et al. (2014) moves D first, k times, and draws new no
 G first, on the fakes that D is about to see, is the order of most scripts, and lets one
 pass through D serve both players exactly; `Game.update` shows how.
 
-A game is a loss for each player: `GAN` (chapter 6), `WGAN` (8), `LSGAN` (9) and `WGANGP` (10).
+A game is a loss for each player: `GAN` (chapter 6), `WGAN` in 8, `LSGAN` in 9, `WGANGP` in 10.
 A condition (chapter 7) changes only what the networks are given.
 """
 

@@ -396,7 +396,8 @@ def the_penalty_of_the_whole_batch_at_once(patch):
         trace = D.forward(x_hat)
         g = D.deltas(trace, np.ones_like(trace[-1]))[0][:, :n]
         excess = np.sum(g * g) ** 0.5 - 1
-        return weight * excess**2, gradient_penalty(D, x_hat, weight, one_sided, n)[1]
+        gradient = gradient_penalty(D, x_hat, penalty_weight, one_sided, n)[1]
+        return penalty_weight * excess**2, gradient
 
     everywhere(patch, gradient_penalty, wrong)
 

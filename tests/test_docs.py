@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT / "docs"))
 import book  # noqa: E402
 import effects  # noqa: E402
 import figures  # noqa: E402
+import renumber  # noqa: E402
 
 FLAGS = [
     "--no-sandbox",
@@ -42,26 +43,120 @@ EXAMPLES = [
 # ---- equations and tests name each other ----
 
 
-def in_tests():
-    """{number: [names of the tests that bear it]}"""
-    found = {}
-    for path in sorted((ROOT / "tests").glob("test_*.py")):
-        for name in re.findall(r"^\s*def (test_\w+)", path.read_text("utf-8"), re.M):
-            for number in re.findall(r"(?<=_)eq(T?\d+[a-z]?)(?=_|$)", name):
-                found.setdefault(number, []).append(f"{path.name}::{name}")
-    return found
-
-
 def test_every_numbered_equation_has_a_test_and_every_test_an_equation():
-    defined, tested = book.definitions(book.read()), in_tests()
-    untested = [f"({n}) in {slug}" for n, slug in defined.items() if n not in tested]
+    defined, tested = book.definitions(book.read()), book.in_tests()
+    untested = [f"({n}) in {each.slug}" for n, each in defined.items() if n not in tested]
     unknown = [
-        f"eq{n} in {', '.join(names)}" for n, names in tested.items() if n not in defined
+        f"eq{n} in {', '.join(test.name for test in tests)}"
+        for n, tests in tested.items()
+        if n not in defined
     ]
     assert not untested + unknown, (
         f"equations without a test: {'; '.join(untested) or 'none'}\n"
         f"tests without an equation: {'; '.join(unknown) or 'none'}"
     )
+
+
+def test_the_command_of_an_equation_runs_its_tests():
+    """`pytest -k eq9_` selects a name that holds eq9_, so no name may end in its number."""
+    for number, tests in book.in_tests().items():
+        assert all(f"eq{number}_" in test.name for test in tests)
+    for path in book.TESTS.glob("test_*.py"):
+        names = re.findall(r"def (test_\w+)", path.read_text("utf-8"))
+        assert not [name for name in names if re.search(r"_eqT?\d+[a-z]?$", name)], path.name
+
+
+def test_the_source_of_a_test_is_shown_whole():
+    for test in sum(book.in_tests().values(), []):
+        lines = (book.TESTS / test.file).read_text("utf-8").splitlines()
+        assert lines[test.line - 1].startswith(f"def {test.name}(")
+        assert ast.parse(test.source).body[0].name == test.name
+
+
+def test_equations_are_defined_in_the_chapters_first():
+    """A page of theory stands before the lab, and may still start with one of its numbers."""
+    theory = book.Page("theory", "theory", "Theory", text="(7) is used.\n\n(T1) $a$")
+    chapter = book.Page("metrics", "lab", "Measures", 15, text="Words.\n\n(7) $b$\n\n(8)$c$")
+    found = book.definitions([theory, chapter])
+    assert list(found) == ["7", "T1"]
+    assert (found["7"].slug, found["7"].statement) == ("metrics", "(7) $b$")
+
+
+# ---- their numbers ----
+
+
+def test_equations_are_numbered_in_reading_order(capsys):
+    assert renumber.main(["--check"]) == 0, capsys.readouterr().out
+
+
+def test_numbers_are_counted_and_a_letter_stays_with_its_number():
+    old = ["1", "99", "2", "2b", "2a", "4", "2c", "98a", "97a"]
+    new = ["1", "2", "3", "3a", "3b", "4", "3c", "4a", "4b"]
+    assert renumber.in_order(old) == dict(zip(old, new))
+
+
+OLD = r'''"""(5) gives (6) and (7a), not (50), f(5) or (5, 6)."""
+x = f(5) + np.eye(5)[(5)] - (6)  # by (5) and (6)
+
+
+def test_eq5_eq6_the_sum_eq7a(lib, eq=5):  # é (5)
+    """é (5),
+    (6)""" + """(7a)
+    (8)""" + rf"{x:5d}(5) \(6\) {{(7a)}} {f(5)} é (6)" + "test_a.py::test_eq5_by_hand"
+    y = f"""(5)
+    {x} (6) {f(6)}""", "see layers.html#eq-5", "eq55_", b"\5"
+'''
+NEW = r'''"""(6) gives (7) and (5), not (50), f(5) or (5, 6)."""
+x = f(5) + np.eye(5)[(5)] - (6)  # by (6) and (7)
+
+
+def test_eq6_eq7_the_sum_eq5(lib, eq=5):  # é (6)
+    """é (6),
+    (7)""" + """(5)
+    (8)""" + rf"{x:5d}(6) \(7\) {{(5)}} {f(5)} é (7)" + "test_a.py::test_eq6_by_hand"
+    y = f"""(6)
+    {x} (7) {f(6)}""", "see layers.html#eq-6", "eq55_", b"\5"
+'''
+
+
+def test_words_and_names_are_renumbered_at_once_and_code_is_not():
+    assert renumber.renumbered(OLD, {"5": "6", "6": "7", "7a": "5"}, is_python=True) == NEW
+    assert renumber.renumbered(OLD, {}, is_python=True) == OLD
+
+
+def test_markdown_is_renumbered():
+    new = {"5": "6", "6": "7"}
+    old = "(5) $y$; by (6), [it](game.html#eq-5); `np.eye(5)`, `pytest -k eq5_`, (T5), (5 rows)"
+    assert renumber.renumbered(old, new, is_python=False) == (
+        "(6) $y$; by (7), [it](game.html#eq-6); `np.eye(5)`, `pytest -k eq6_`, (T5), (5 rows)"
+    )
+
+
+def test_a_new_equation_is_numbered_in_a_copy_of_the_whole_book(tmp_path):
+    ignore = shutil.ignore_patterns("node_modules", "_build", "__pycache__")
+    for folder in ("minigan", "docs", "tests"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignore)
+    shutil.copy(ROOT / "README.md", tmp_path)
+    defined = book.definitions(book.read())
+    n = next(int(number) for number, each in defined.items() if each.slug == "losses")
+    losses = tmp_path / "minigan" / "losses.py"
+    text = losses.read_text("utf-8").replace(f"({n}) $", f"(99) $0 = 0$\n\n    ({n}) $", 1)
+    losses.write_text(text, "utf-8")
+
+    def run(*options):
+        command = [sys.executable, tmp_path / "docs" / "renumber.py", *options]
+        return subprocess.run(command, capture_output=True, encoding="utf-8")
+
+    check = run("--check")
+    assert check.returncode == 1
+    assert check.stdout.startswith(f"(99) becomes ({n})\n({n}) becomes ({n + 1})\n")
+    assert losses.read_text("utf-8") == text
+    assert run().returncode == 0
+    assert run("--check").returncode == 0
+    assert f"({n}) $0 = 0$\n\n    ({n + 1}) $" in losses.read_text("utf-8")
+    assert f"def test_eq{n + 1}_" in (tmp_path / "tests/test_losses.py").read_text("utf-8")
+    for name in renumber.EXAMPLES:
+        assert (tmp_path / name).read_text("utf-8") == (ROOT / name).read_text("utf-8")
 
 
 # ---- examples ----
@@ -149,12 +244,29 @@ def test_every_public_name_and_every_equation_stands_on_a_page(site):
     for name, value in vars(minigan).items():
         if not name.startswith("_") and getattr(value, "__module__", "").startswith("minigan"):
             assert f'id="{name}"' in everything, name
-    for number, slug in book.definitions(book.read()).items():
-        assert pages[slug].count(f'id="eq-{number}"') == 1, number
+    for number, equation in book.definitions(book.read()).items():
+        assert pages[equation.slug].count(f'id="eq-{number}"') == 1, number
+
+
+def test_every_equation_links_to_its_tests_and_they_link_back(site):
+    text = (site / "equations.html").read_text("utf-8")
+    entries = dict(
+        re.findall(r'id="eq-(\w+)">(.*?)(?=<p class="equation"|</main>)', text, re.S)
+    )
+    tested = book.in_tests()
+    assert list(entries) == list(book.definitions(book.read()))
+    for number, equation in book.definitions(book.read()).items():
+        link = f'class="proof" href="equations.html#eq-{number}"'
+        assert (site / f"{equation.slug}.html").read_text("utf-8").count(link) == 1, number
+        assert f'href="{equation.slug}.html#eq-{number}"' in entries[number]
+        assert f"pytest -k eq{number}_</code>" in entries[number]
+        assert entries[number].count("<details>") == len(tested[number])
+        for test in tested[number]:
+            assert f'<span class="nf">{test.name}</span>' in entries[number], test.name
 
 
 def test_every_line_of_a_module_is_on_its_page_as_code_or_as_prose():
-    for path in book.PACKAGE.glob("*.py"):
+    for path in book.PACKAGE.rglob("*.py"):
         source = path.read_text("utf-8")
         shown = {}
         for block in book.split(source):
@@ -229,9 +341,10 @@ def test_a_page_in_the_browser(site, context, slug):
 def test_the_search_finds_a_symbol_and_an_equation(site, context):
     page = context.new_page()
     page.goto((site / "index.html").as_uri())
+    number, equation = list(book.definitions(book.read()).items())[2]
     for words, href in (
         ("accumulate", "network.html#Network.accumulate"),
-        ("(1b)", "layers.html#eq-1b"),
+        (f"({number})", f"{equation.slug}.html#eq-{number}"),
     ):
         page.fill("#search input", words)
         assert page.locator("#search li a").first.get_attribute("href") == href

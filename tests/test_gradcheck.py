@@ -251,8 +251,14 @@ def test_a_wrong_parameter_gradient_is_caught_and_its_worst_entry_named():
     checks = check_layer(Wrong(3, 2), x, W, b)
     found = results(checks)
     assert found == {
-        "dx": True, "dparams[0]": False, "dparams[1]": False, "tangent": True, "adjoint": True
-    }  # fmt: skip
+        "dx": True,
+        "dparams[0]": False,
+        "dparams[1]": False,
+        "tangent": True,
+        "tangent_dparams[0]": True,
+        "tangent_dparams[1]": True,
+        "adjoint": True,
+    }
     place, numbers = checks[1].worst.split(": ")
     claimed, measured = (float(number.split()[0]) for number in numbers.split(", "))
     assert place == "Wrong.dparams[0][2, 1]"

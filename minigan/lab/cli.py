@@ -108,7 +108,8 @@ def add_train_options(models, name):
     text = MODELS[name].__doc__.partition("\n")[0].rstrip(".")
     sub = add_command(models, name, text[0].lower() + text[1:], TRAIN_EXAMPLES.format(name))
     sub.set_defaults(command=train_command, model=name)
-    recipe, help_of = RECIPES[name](MODELS[name])
+    recipe = RECIPES[name]
+    help_of = {f.name: f.metadata.get("help") for f in fields(MODELS[name])}
     run = sub.add_argument_group("the run")
     run.add_argument("--data", help="mnist5k (default), mnist, ring, grid, or an IDX folder")
     run.add_argument("--data-dir", metavar="DIR", help="where the full MNIST lies")
