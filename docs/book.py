@@ -191,8 +191,12 @@ def split(source):
 
 
 def to_markdown(doc):
-    """A docstring as Markdown: "name : what" lines become a definition list, and
-    the lines that start with "Shapes:" or "Source:" paragraphs."""
+    """A docstring as Markdown.
+
+    Lines "name : what" become a definition list, lines that start with "Shapes:" or "Source:"
+    become paragraphs, and a formula comes to stand on one line, where its + is no list.
+    """
+    doc = re.sub(r"(?<!\$)\$[^$]+\$", lambda formula: formula[0].replace("\n", " "), doc)
     doc = re.sub(r"^(\w+)\n-{3,}\n", r"**\1**\n\n", doc, flags=re.M)
     doc = re.sub(r"\n(?=(?:Shapes|Sources?): )", "\n\n", doc)
     entry = r"[*\w][*\w, ]* : .+(?:\n[ \t]+\S.*)*\n?"

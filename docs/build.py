@@ -214,7 +214,7 @@ class Site:
         self.seen.add(number)
         paragraph.attrs = {"class": "equation", "id": f"eq-{number}"}
         proof = (
-            f'<a class="proof" href="equations.html#eq-{number}" title="tests of ({number})"'
+            f'<a class="tested" href="equations.html#eq-{number}" title="tests of ({number})"'
             f' aria-label="proof: the tests of equation ({number})">proof</a>'
             if self.slug == slug and number in self.tests
             else ""
@@ -235,8 +235,7 @@ class Site:
         if name == "reading-order":
             return "".join(map(self.listed, book.PARTS))
         if name == "equations":
-            slugs = {equation.slug for equation in self.defined.values()}
-            return "".join(map(self.proofs, dict.fromkeys(each.slug for each in self.defined.values())))
+            return self.proofs()
         if name == "commands":
             readme = book.ROOT / "README.md"
             text = readme.read_text("utf-8") if readme.exists() else ""
@@ -256,17 +255,21 @@ class Site:
                 rows += f'<li><a href="{page.slug}.html"><span>{name}</span>{title}</a></li>'
         return f'<h3 id="{part}">{book.PARTS[part]}</h3><ol class="reading {part}">{rows}</ol>'
 
-    def proofs(self, page):
-        """The equations that a page defines, each with the tests that bear its number."""
-        rows = ""
+    def proofs(self):
+        """Every equation with the tests that bear its number, page by page."""
+        pages, rows, slug = {page.slug: page for page in self.pages}, "", None
         for number, equation in self.defined.items():
-            if equation.slug == page.slug:
-                tests = self.tests.get(number, [])
-                rows += self.markdown(equation.statement)
-                command = f"<code>pytest -k eq{number}_</code>" if tests else ""
-                rows += f'<div class="tests">{command}{"".join(map(folded, tests))}</div>'
-        title = f"<small>{page.kicker}</small>{self.md.renderInline(page.title, {})}"
-        return f'<h2><a href="{page.slug}.html">{title}</a></h2>{rows}' if rows else ""
+            if equation.slug != slug:
+                slug = equation.slug
+                title = self.md.renderInline(pages[slug].title, {})
+                title = f"<small>{pages[slug].kicker}</small>{title}"
+                rows += f'<h2><a href="{slug}.html">{title}</a></h2>\n'
+            tests, name = self.tests.get(number, []), equation.name
+            line = f"<code>pytest -k eq{number}_</code>" if tests else ""
+            line += f'<a href="{slug}.html#{name}"><code>{name}</code></a>' if name else ""
+            rows += f'{self.markdown(equation.statement)}<div class="tests"><p>{line}</p>'
+            rows += f"{''.join(map(folded, tests))}</div>\n"
+        return rows
 
     def math(self, tokens, at, options, env):
         """A mark in place of the formula, which is kept for KaTeX."""

@@ -25,7 +25,7 @@ from minigan import (
 )
 from minigan.cgan import Conditional, conditional
 from minigan.lab.models import MODELS
-from minigan.penalty import WGANGP, gradient_penalty
+from minigan.penalty import CWGANGP, WGANGP, gradient_penalty
 
 SMALL = {"n_data": 4, "n_noise": 3, "G_hidden": (6,), "D_hidden": (5, 2)}
 
@@ -76,7 +76,7 @@ def test_eq1_eq1a_eq1b_eq1c_eq1d_eq1e_by_hand_where_every_shape_is_square(lib):
         (GAN, "ema_decay", 1.0, 0.0),
         (GAN, "ema_decay", -0.1, 0.999),
         (GAN, "lr", 0.0, 1e-9),
-        (WGANGP, "weight", 0.0, 1e-9),
+        (WGANGP, "penalty_weight", 0.0, 1e-9),
     ],
 )
 def test_the_edge_of_every_parameter(cls, name, wrong, right):
@@ -155,7 +155,7 @@ def test_a_game_is_made_in_its_backends_library(monkeypatch):
 def test_a_network_may_begin_with_a_layer_of_any_width():
     network = Network([LeakyReLU()], np.zeros(0))
     assert network.forward(np.ones((2, 7)))[-1].shape == (2, 7)
-    with pytest.raises(MiniganError, match=r"x: expected shape \(m, None\), got \(7,\)"):
+    with pytest.raises(MiniganError, match=r"x: expected shape \(m, n\), got \(7,\)"):
         network.forward(np.ones(7))
 
 
@@ -167,10 +167,15 @@ def test_the_average_begins_as_a_copy_of_the_generators_parameters():
 
 
 def test_any_game_is_made_conditional_and_keeps_its_parameters():
-    made = conditional(WGANGP)
-    assert made.__name__ == "ConditionalWGANGP"
-    assert made.__doc__ == "The Wasserstein GAN with gradient penalty, conditional."
-    assert made.__mro__[1:3] == (Conditional, WGANGP)
+    class Own(WGANGP):
+        """A game of the reader's own."""
+
+    assert conditional(WGANGP) is CWGANGP
+    assert conditional(GAN) is CGAN
+    made = conditional(Own)
+    assert made is conditional(Own)
+    assert made.__name__ == "ConditionalOwn"
+    assert made.__mro__[1:3] == (Conditional, Own)
     names = [field.name for field in dataclasses.fields(made)]
     assert set(names) == {"n_classes", *(field.name for field in dataclasses.fields(WGANGP))}
     with pytest.raises(TypeError, match="positional"):
@@ -354,6 +359,8 @@ def test_conditional_samples_take_the_classes_in_turn_or_as_asked():
     np.testing.assert_array_equal(model.sample(5, labels=[0, 1, 2, 0, 1]), in_turn)
     np.testing.assert_array_equal(model.sample(labels=[0, 1, 2, 0, 1]), in_turn)
     assert model.sample().shape == (3, 4)
+    np.testing.assert_array_equal(model.sample(5, labels=[0, 1, 2]), in_turn)
+    np.testing.assert_array_equal(model.sample(5, labels=range(3)), in_turn)
     other = model.generate(model.noise(5, np.random.default_rng(9)), eye[[2] * 5])
     np.testing.assert_array_equal(model.sample(5, seed=9, labels=[2] * 5), other)
 
@@ -365,7 +372,7 @@ def test_conditional_samples_take_the_classes_in_turn_or_as_asked():
         (None, [[0, 1]], r"labels: expected whole numbers, got \[\[0, 1\]\]"),
         (None, [0, 3], "labels: expected 0 to 2, got 3"),
         (None, [-1, 2], "labels: expected 0 to 2, got -1"),
-        (3, [0, 1], "n: 3 samples asked for, but 2 labels given"),
+        (3, [], r"labels: expected whole numbers, got \[\]"),
     ],
 )
 def test_labels_that_cannot_be_drawn_are_refused(n, labels, message):

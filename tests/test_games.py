@@ -85,7 +85,7 @@ class SmallGame:
         self.x = rng.random((m, 4)).astype(dtype)
         self.z = rng.standard_normal((m, 3)).astype(dtype)
         self.labels = rng.integers(0, n_classes, m) if n_classes else None
-        weight = getattr(self.model, "weight", 0.0)
+        weight = getattr(self.model, "penalty_weight", 0.0)
         self.reference = Reference(self.model, D_loss, G_loss, n_classes, weight)
         self.eps = np.random.default_rng(7).random((m, 1), dtype)
         self.G, self.D = (to_numpy(n.theta).astype(float) for n in (self.model.G, self.model.D))

@@ -137,7 +137,7 @@ def test_complex128_stays_complex128(lib64):
 
 @pytest.mark.parametrize(("n", "k", "name"), [(0, 3, "n"), (3, 0, "k"), (-1, 3, "n")])
 def test_a_dense_layer_needs_sizes_of_at_least_one(n, k, name):
-    with pytest.raises(MiniganError, match=f"Dense: {name} must be at least 1"):
+    with pytest.raises(MiniganError, match=f"Dense: {name}: must be at least 1"):
         Dense(n, k)
 
 
