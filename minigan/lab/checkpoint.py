@@ -1,4 +1,4 @@
-r"""Chapter 14. A run on disk: one file, whole or absent.
+r"""A run on disk: one file, whole or absent.
 
 A checkpoint is one .npz with every number that training needs to go on: θ of both
 networks, the optimisers' averages, the state of the random generator, and how many steps

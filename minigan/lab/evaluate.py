@@ -1,4 +1,4 @@
-r"""Chapter 20. Is it any good? Every measure that suits a run, beside its control.
+r"""Is it any good? Every measure that suits a run, beside its control.
 
 The control is genuine training rows, as many, scored in the same way: no generator is
 expected to do better, and one that does has found a weakness of the measure. Where it can

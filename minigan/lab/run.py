@@ -1,4 +1,4 @@
-r"""Chapter 15. A run folder: everything needed to look at a run, repeat it, or go on.
+r"""A run folder: everything needed to look at a run, repeat it, or go on.
 
 | file | holds |
 |---|---|
