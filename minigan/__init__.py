@@ -4,6 +4,9 @@ The modules of this folder are the book, to be read from `arrays` to `training`;
 `minigan.lab` run around it: data sets, run folders, pictures, measures, the command line.
 """
 
+from .lab import signals as _signals  # first: Ctrl-C may come while NumPy is imported
+
+# isort: split
 from .arrays import array_namespace, asarray_like, backend, to_numpy
 from .cgan import CGAN, conditional
 from .data import Batches, Dataset

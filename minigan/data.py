@@ -8,44 +8,68 @@ Pixels lie in [0, 1], with 0 the background.
 """
 
 import operator
-from dataclasses import dataclass, field
+import sys
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from .arrays import array_namespace, asarray_like
-from .errors import DataError
+from .errors import DataError, whole_number
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     r"""Rows to imitate, checked once so that nothing later has to.
 
     x : (n, d), any real numbers; kept as float32
-    labels : whole numbers from 0 (n,), kept as int64, or None
+    labels : whole numbers from 0 (n,), or None; kept as int64, the number of each in `classes`
     image_shape : (height, width) of a row seen as a picture, whose pixels must then be in
         [0, 1]; None for points, which may lie anywhere
     name : what messages call it
+    classes : what the labels 0, 1, 2, ... stand for. By default the labels are taken as they
+        come, 1 to 26 for instance: the classes are those that occur, in ascending order, and
+        the labels are numbered anew. If classes are given, the labels are numbers of theirs,
+        and some may be absent: `classes=range(10)` for digits of which none is a 5
+    source : what its loader knows of it, a `minigan.lab.loaders.Source`, or None
 
-    Raises DataError.
+    `len(data)` is the number of rows. Raises DataError.
     """
 
-    x: np.ndarray = field(repr=False)
-    labels: np.ndarray | None = field(default=None, repr=False)
+    x: np.ndarray
+    labels: np.ndarray | None = None
     image_shape: tuple[int, int] | None = None
     name: str = "data"
+    classes: tuple[int, ...] = ()
+    source: object = None
 
     def __post_init__(self):
         x = _as_rows(self.x)
-        object.__setattr__(self, "x", x)
-        if self.image_shape is not None:
-            object.__setattr__(self, "image_shape", _as_image_shape(self.image_shape, x))
-        if self.labels is not None:
-            object.__setattr__(self, "labels", _as_labels(self.labels, len(x)))
+        labels, classes = _as_labels(self.labels, self.classes, len(x))
+        shape = self.image_shape if self.image_shape is None else _as_image_shape(self, x)
+        found = {"x": x, "labels": labels, "image_shape": shape, "classes": classes}
+        for name, value in found.items():
+            object.__setattr__(self, name, value)
+
+    def __len__(self):
+        return len(self.x)
+
+    def __repr__(self):
+        if self.image_shape is None:
+            what = f"{self.x.shape[1]} columns"
+        else:
+            what = "images of {} x {}".format(*self.image_shape)
+        labelled = describe_classes(self.classes) if self.classes else "no labels"
+        return f"<Dataset {self.name!r}: {len(self):,} rows, {what}, {labelled}>"
 
     @property
     def n_classes(self):
-        r"""The largest label plus one, or 0 without labels."""
-        return 0 if self.labels is None else int(self.labels.max()) + 1
+        r"""The number of classes, or 0 without labels."""
+        return len(self.classes)
+
+    def part(self, rows):
+        r"""Some of the rows: a slice, their numbers or a mask. The classes are the same."""
+        labels = None if self.labels is None else self.labels[rows]
+        return replace(self, x=self.x[rows], labels=labels)
 
 
 def as_dataset(data):
@@ -56,11 +80,28 @@ def as_dataset(data):
     return data if isinstance(data, Dataset) else Dataset(data)
 
 
+def describe_classes(classes):
+    r"""Classes in words: "the 26 classes 1 to 26", or "the 3 classes 0, 2, 5"."""
+    k, few = len(classes), ", ".join(map(str, classes[:10])) + ", ..." * (len(classes) > 10)
+    if k > 1 and list(classes) == list(range(classes[0], classes[0] + k)):
+        few = f"{classes[0]} to {classes[-1]}"
+    return f"the {k} classes {few}" if k > 1 else f"the one class {few}"
+
+
 def _as_array(name, given):
+    if _is_masked(given):
+        raise DataError(f"{name}: expected no masked values, got some; leave their rows out")
     try:
         return np.asarray(given)
     except (TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"{name}: expected a NumPy array: {error}") from None
+
+
+def _is_masked(given):
+    r"""Whether a value is masked, in an array or in one of a list of arrays."""
+    masked = sys.modules.get("numpy.ma")  # who never imported it has no masked array
+    arrays = given if isinstance(given, (list, tuple)) else [given]
+    return masked is not None and any(map(masked.is_masked, arrays))
 
 
 def _as_rows(given):
@@ -68,38 +109,66 @@ def _as_rows(given):
     if x.dtype.kind not in "biuf":
         raise DataError(f"x: expected real numbers, got dtype {x.dtype}")
     if x.ndim != 2 or x.size == 0:
-        raise DataError(f"x: expected rows and columns (n, d), got shape {x.shape}")
+        raise DataError(
+            f"x: expected rows and columns (n, d), got shape {x.shape}{_reshaped(x.shape)}"
+        )
     with np.errstate(over="ignore"):
         x = np.ascontiguousarray(x, np.float32)
-    finite = np.isfinite(x)
-    if not finite.all():
-        i, j = np.argwhere(~finite)[0]
+    if not np.isfinite([x.min(), x.max()]).all():  # neither hides a NaN
+        i, j = np.argwhere(~np.isfinite(x))[0]
         raise DataError(f"x: expected finite float32 numbers, got {x[i, j]} at [{i}, {j}]")
     return x
 
 
-def _as_image_shape(given, x):
+def _reshaped(shape):
+    r"""How an array of another shape is made into rows."""
+    if 0 in shape or len(shape) in (0, 2):
+        return ""
+    if len(shape) == 1:
+        return "; for points on a line give x.reshape(-1, 1)"
+    pictures = f" and image_shape={shape[1:]}" if len(shape) == 3 else ""
+    return f"; give x.reshape({shape[0]}, -1){pictures}"
+
+
+def _as_image_shape(data, x):
     try:
-        h, w = map(operator.index, given)
+        h, w = map(operator.index, data.image_shape)
     except (TypeError, ValueError):
-        raise DataError(f"image_shape: expected (height, width), got {given!r}") from None
+        raise DataError(
+            f"image_shape: expected (height, width), got {data.image_shape!r}"
+        ) from None
     if h < 1 or h * w != x.shape[1]:
         raise DataError(f"image_shape: {h} x {w} is not the {x.shape[1]} columns of x")
     low, high = x.min(), x.max()
     if low < 0 or high > 1:
-        raise DataError(f"x: expected pixels in [0, 1], got values from {low:g} to {high:g}")
+        hint = "; divide them by 255" if low >= 0 and 1 < high <= 255 else ""
+        raise DataError(
+            f"x: expected pixels in [0, 1], got values from {low:g} to {high:g}{hint}"
+        )
     return h, w
 
 
-def _as_labels(given, n):
+def _as_labels(given, classes, n):
+    r"""(labels as numbers of classes, classes), both checked."""
+    classes = tuple(whole_number("classes", value, "[0, inf)", DataError) for value in classes)
+    if len(set(classes)) < len(classes):
+        raise DataError(f"classes: expected different numbers, got {list(classes)}")
+    if given is None:
+        return None, ()
     labels = _as_array("labels", given)
     if labels.shape != (n,):
         raise DataError(f"labels: expected one for each of {n} rows, got shape {labels.shape}")
     if labels.dtype.kind not in "iu":
         raise DataError(f"labels: expected whole numbers, got dtype {labels.dtype}")
-    if labels.min() < 0:
-        raise DataError(f"labels: expected 0 or more, got {labels.min()}")
-    return labels.astype(np.int64, copy=False)
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0:
+        raise DataError(f"labels: expected 0 or more, got {low}")
+    if classes and high >= len(classes):
+        raise DataError(f"labels: expected numbers of the {len(classes)} classes, got {high}")
+    if classes or (high < n and np.bincount(labels.astype(np.int64)).all()):
+        return labels.astype(np.int64, copy=False), classes or tuple(range(high + 1))
+    values, numbers = np.unique(labels, return_inverse=True)
+    return numbers.astype(np.int64, copy=False), tuple(values.tolist())
 
 
 class Batches:
@@ -118,11 +187,10 @@ class Batches:
 
     def __init__(self, data, batch_size, seed=0, rows=0, to=None):
         data, to = as_dataset(data), to or (lambda array: array)
-        self.n, self.batch_size, self.seed, self.rows = len(data.x), batch_size, seed, rows
-        if not 1 <= batch_size <= self.n:
-            raise DataError(f"batch_size: expected 1 to {self.n} rows, got {batch_size}")
-        if seed < 0 or rows < 0:
-            raise DataError(f"seed and rows: expected 0 or more, got {seed} and {rows}")
+        self.n = len(data)
+        self.batch_size = whole_number("batch_size", batch_size, f"[1, {self.n}]", DataError)
+        self.seed = whole_number("seed", seed, "[0, inf)", DataError)
+        self.rows = whole_number("rows", rows, "[0, inf)", DataError)
         self.x = to(data.x)
         self.labels = None if data.labels is None else to(data.labels)
         self._xp, self._epoch = array_namespace(self.x), None

@@ -80,10 +80,12 @@ def real_number(name, value, within="(-inf, inf)", error=MiniganError):
 
 def word(name, value, within=None):
     r"""The value as a str, or the name of what has one, as `numpy.float32`; one of `within`."""
-    text = value if isinstance(value, str) else getattr(value, "name", None)
-    text = text or getattr(value, "__name__", None)
-    if not isinstance(text, str) or text not in (within or (text,)):
-        raise MiniganError(f"{name}: expected one of {', '.join(within)}, got {value!r}")
+    text = value
+    if not isinstance(value, str):
+        text = getattr(value, "name", None) or getattr(value, "__name__", None)
+    if not isinstance(text, str) or (within and text not in within):
+        expected = f"one of {', '.join(within)}" if within else "a text"
+        raise MiniganError(f"{name}: expected {expected}, got {value!r}")
     return text
 
 

@@ -157,9 +157,9 @@ class Game:
         self.D_optimizer.step(self.D.theta, dtheta)
         self.constrain()
 
-    def D_record(self, loss, ds_real, ds_fake, penalty):
+    def D_record(self, loss, ds_real, ds_fake, penalty, **also):
         r"""What D's step reports: the whole loss, the game's own numbers, the penalty alone."""
-        own = self.report(loss, ds_real, ds_fake)
+        own = also | self.report(loss, ds_real, ds_fake)
         if penalty is None:
             return {"loss_D": loss, **own}
         return {"loss_D": loss + penalty[0], **own, "penalty": penalty[0]}
@@ -195,7 +195,7 @@ class Game:
         dtheta = self.D.accumulate(trace, deltas, factors=ds_D)
         penalty = self.penalty(x, G_trace[-1], c, rng)
         self.descend_D(dtheta, penalty)
-        return {"loss_G": loss_G, **self.D_record(loss_D, ds_real, ds_fake, penalty)}
+        return self.D_record(loss_D, ds_real, ds_fake, penalty, loss_G=loss_G)
 
     def D_update(self, x, x_fake, c=None, rng=None):
         r"""(19a) `D_step` with one pass: real and fake rows are stacked, so (1b) and (1c),

@@ -17,7 +17,7 @@ import numpy as np
 
 from .arrays import array_namespace
 from .data import Batches, as_dataset
-from .errors import DataError, DivergedError
+from .errors import DataError, DivergedError, whole_number
 
 
 @dataclass
@@ -27,9 +27,11 @@ class TrainState:
     seed: int = 0
     step: int = 0
     rows: int = 0
-    rng: "np.random.Generator" = field(default=None, repr=False)
+    rng: np.random.Generator = field(default=None, repr=False)
 
     def __post_init__(self):
+        for name in ("seed", "step", "rows"):
+            setattr(self, name, whole_number(name, getattr(self, name), "[0, 9e15]"))
         # The weights are drawn from `seed` and the batches from (`seed`, epoch).
         self.rng = self.rng or np.random.default_rng([self.seed, 0x6E6F697365])
 
@@ -41,7 +43,7 @@ class TrainState:
     @classmethod
     def from_dict(cls, about):
         r"""The state that `to_dict` described; other keys are ignored."""
-        state = cls(int(about["seed"]), int(about["step"]), int(about["rows"]))
+        state = cls(about["seed"], about["step"], about["rows"])
         state.rng.bit_generator.state = about["rng"]
         return state
 
@@ -64,7 +66,7 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
     """
     from .fast import accelerate  # importing Numba takes a second
 
-    data = as_dataset(data)
+    data, steps = as_dataset(data), whole_number("steps", steps, "[0, inf)")
     check_fit(model, data)
     state = state or TrainState(seed)
     batches = Batches(data, batch_size, state.seed, state.rows, to=model.asarray)

@@ -2,15 +2,19 @@
 
 import math
 
+import autograd.numpy as anp
 import numpy as np
 import pytest
 import scipy.special
+from autograd import grad, make_jvp
 from hypothesis import given
 from hypothesis import strategies as st
+from readers import Softplus
 from strategies import EXTREME, normal, scales, seeds, sizes, slopes
 
 from minigan import Dense, LeakyReLU, MiniganError, Sigmoid, to_numpy
 from minigan.gradcheck import check_layer
+from minigan.layers import require
 
 
 @st.composite
@@ -41,11 +45,53 @@ def test_eq1_dense_is_the_affine_map_entry_by_entry(lib, drawn):
     assert np.linalg.norm(to_numpy(y) - expected) <= 8 * np.finfo(dtype).eps * terms
 
 
+def test_eq1_eq1a_eq1b_eq1c_eq1d_eq1e_by_hand_where_every_shape_is_square(lib):
+    """m = n = k = 2, where * would broadcast in silence: only the numbers can tell."""
+    x, W, b, dy = (
+        lib.array(np.array(rows, lib.dtypes[-1]))
+        for rows in ([[1, 2], [3, 4]], [[5, 6], [7, 8]], [10, 20], [[1, -1], [2, 3]])
+    )
+    layer = Dense(2, 2)
+    y = layer.forward(x, W, b)
+    dW, db = layer.dparams(dy, x, y, W, b)
+    expected = {
+        "y": (y, [[1 * 5 + 2 * 7 + 10, 1 * 6 + 2 * 8 + 20], [53, 70]]),
+        "dx": (layer.dx(dy, x, y, W, b), [[5 - 6, 7 - 8], [2 * 5 + 3 * 6, 2 * 7 + 3 * 8]]),
+        "dW": (dW, [[1 * 1 + 3 * 2, -1 * 1 + 3 * 3], [2 * 1 + 4 * 2, -2 * 1 + 4 * 3]]),
+        "db": (db, [3, 2]),
+        "dW of the tangent": (layer.tangent_dparams(dy, x, x, y, W, b)[0], to_numpy(dW)),
+        "db of the tangent": (layer.tangent_dparams(dy, x, x, y, W, b)[1], [0, 0]),
+        "tangent": (layer.tangent(dy, x, y, W, b), [[5 - 7, 6 - 8], [31, 36]]),
+    }
+    for name, (actual, wanted) in expected.items():
+        np.testing.assert_array_equal(to_numpy(actual), wanted, err_msg=name)
+
+
 @given(dense())
-def test_eq1a_eq1b_eq1c_eq1d_dense_derivatives(lib64, drawn):
+def test_eq1a_eq1b_eq1c_eq1d_eq1e_dense_derivatives(lib64, drawn):
     layer, *arrays = drawn
-    for check in check_layer(layer, *map(lib64.array, arrays)):
+    checks = check_layer(layer, *map(lib64.array, arrays))
+    assert {check.name for check in checks} >= {f"Dense.tangent_dparams[{i}]" for i in (0, 1)}
+    for check in checks:
         assert check.passed, check
+
+
+@given(dense(), seeds)
+def test_eq1d_eq1e_the_tangent_and_its_gradient_are_autograds(lib64, drawn, seed):
+    """Autograd pushes u forward, and differentiates what comes out with respect to W."""
+    layer, x, W, b = drawn
+    rng = np.random.default_rng(seed)
+    u, v = rng.standard_normal(x.shape), rng.standard_normal((len(x), layer.k))
+
+    def tangent(W):
+        return make_jvp(lambda x: anp.dot(x, W) + b)(x)(u)[1]
+
+    dy, moved_u, *arrays = map(lib64.array, (v, u, x, W, b))
+    y = layer.forward(*arrays)
+    dW, db = layer.tangent_dparams(dy, moved_u, arrays[0], y, *arrays[1:])
+    close(layer.tangent(moved_u, arrays[0], y, *arrays[1:]), tangent(W), 1e-14)
+    close(dW, grad(lambda W: anp.sum(v * tangent(W)))(W), 1e-14)
+    np.testing.assert_array_equal(to_numpy(db), np.zeros_like(b))
 
 
 @given(normal(sizes, sizes), slopes)
@@ -141,7 +187,32 @@ def test_a_dense_layer_needs_sizes_of_at_least_one(n, k, name):
         Dense(n, k)
 
 
+def test_the_slope_is_0_2_unless_another_is_given():
+    assert LeakyReLU().slope == 0.2
+    assert repr([Dense(3, 2), LeakyReLU(), LeakyReLU(0.1), Sigmoid()]) == (
+        "[Dense(n=3, k=2), LeakyReLU(slope=0.2), LeakyReLU(slope=0.1), Sigmoid()]"
+    )
+
+
 @pytest.mark.parametrize("slope", [-0.1, 1.0, float("nan")])
 def test_a_slope_outside_zero_to_one_is_refused(slope):
     with pytest.raises(MiniganError, match=r"slope: expected a number in \[0, 1\)"):
         LeakyReLU(slope)
+
+
+def test_sizes_and_slopes_of_numpy_become_pythons_own():
+    layer = Dense(np.int64(3), np.array(2))
+    assert repr(layer) == "Dense(n=3, k=2)"
+    assert layer.shapes == ((3, 2), (2,))
+    assert type(layer.n) is type(layer.k) is int
+    assert type(LeakyReLU(np.float32(0.5)).slope) is float
+    for wrong in (3.0, "3", None, True):
+        with pytest.raises(MiniganError, match="Dense: n: expected a whole number, got"):
+            Dense(wrong, 2)
+
+
+def test_require_names_every_method_that_is_missing():
+    require(Dense(3, 2), "forward", "dx", "dparams", "tangent", "tangent_dparams")
+    message = "^Softplus: expected a layer with dx, dparams, moved; dparams and moved "
+    with pytest.raises(MiniganError, match=message):
+        require(Softplus(), "dx", "dparams", "moved")

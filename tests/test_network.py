@@ -1,11 +1,15 @@
-"""Chapter 3: a network is its layers in order, and its gradients are proven at any depth."""
+"""Chapter 3: a network is its layers in order, its gradients are proven at any depth, any
+object with the methods of a layer may stand in it, and a copy of it is a network of its own."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from readers import PReLU, Softplus, SquaredGain, stack
 from strategies import hidden, normal, seeds, sizes
 
 from minigan import Dense, LeakyReLU, MiniganError, Network, Sigmoid, mlp, to_numpy
@@ -195,7 +199,127 @@ def test_theta_of_another_length_is_refused():
         Network([Dense(3, 2)], np.zeros(7))
 
 
+@pytest.mark.parametrize("option", ["init", "output"])
+def test_an_unknown_name_is_refused_by_the_parameters_own_name(option):
+    with pytest.raises(MiniganError, match=f"^{option}: expected one of"):
+        mlp((3, 2), np.random.default_rng(0), **{option: "other"})
+
+
 @pytest.mark.parametrize("option", [{"init": "xavier"}, {"output": "tanh"}])
 def test_unknown_names_say_which_exist(option):
     with pytest.raises(MiniganError, match="expected one of (he, glorot|linear, sigmoid), got"):
         mlp((3, 2), np.random.default_rng(0), **option)
+
+
+def test_a_network_is_made_in_the_library_of_like(lib):
+    network = mlp((3, 2), np.random.default_rng(0), like=lib.like)
+    assert type(network.theta) is type(lib.like)
+    assert network.theta.device == lib.like.device
+
+
+def test_a_network_may_begin_with_a_layer_of_any_width():
+    network = Network([LeakyReLU()], np.zeros(0))
+    assert network.forward(np.ones((2, 7)))[-1].shape == (2, 7)
+    with pytest.raises(MiniganError, match=r"x: expected shape \(m, n\), got \(7,\)"):
+        network.forward(np.ones(7))
+
+
+def test_a_network_shows_its_layers_and_how_many_parameters_each_has():
+    layers = [Dense(784, 100), LeakyReLU(0.1), Dense(100, 10), PReLU(10), Sigmoid()]
+    lines = repr(Network(layers, np.zeros(79_520))).splitlines()
+    assert lines[0] == "Network of 79,520 parameters"
+    shown = [line.split() for line in lines[1:]]
+    assert shown[0] == ["Dense(n=784,", "k=100)", "78,500"]
+    assert shown[1] == ["LeakyReLU(slope=0.1)"]
+    assert shown[2] == ["Dense(n=100,", "k=10)", "1,010"]
+    assert shown[3][-1] == "10"
+    assert shown[4] == ["Sigmoid()"]
+
+
+# ---- layers of the reader's own ----
+
+
+def gained():
+    """Softplus as README.md has it, and a gain whose `dparams` depends on the gain."""
+    layers = [Dense(3, 4), Softplus(), SquaredGain(4), Dense(4, 2)]
+    return Network(layers, np.random.default_rng(0).standard_normal(30))
+
+
+@pytest.mark.parametrize("make", [gained, lambda: stack((3, 5, 4, 2), PReLU)])
+def test_eq9_eq10_eq11_hold_for_layers_that_do_not_derive_from_layer(make):
+    for check in check_network(make(), np.random.default_rng(1).standard_normal((6, 3))):
+        assert check.passed, check
+
+
+def test_eq10_the_gradient_of_a_squared_gain_by_hand():
+    """y = a² x: ∂L/∂a_j = 2 a_j Σ_i dy_ij x_ij."""
+    network = Network([SquaredGain(2)], np.array([3.0, -1.0]))
+    x, dy = np.array([[1.0, 2.0], [4.0, 0.5]]), np.array([[1.0, 10.0], [2.0, 100.0]])
+    trace = network.forward(x)
+    np.testing.assert_array_equal(trace[-1], [[9, 2], [36, 0.5]])
+    np.testing.assert_array_equal(network.gradient(trace, dy), [6 * (1 + 8), -2 * (20 + 50)])
+
+
+@pytest.mark.parametrize(
+    ("cls", "without", "why"),
+    [
+        (Softplus, "dx", "Softplus: expected a layer with forward, dx; dx is missing"),
+        (
+            Softplus,
+            "forward",
+            "Softplus: expected a layer with forward, dx; forward is missing",
+        ),
+        (
+            PReLU,
+            "dparams",
+            "PReLU: expected a layer with forward, dx, dparams; dparams is miss",
+        ),
+    ],
+)
+def test_a_layer_that_lacks_a_method_is_named_where_the_network_is_made(
+    cls, without, why, monkeypatch
+):
+    monkeypatch.delattr(cls, without)
+    layer = cls(3) if cls is PReLU else cls()
+    with pytest.raises(MiniganError, match=f"^{why}"):
+        Network([layer], np.zeros(3 if cls is PReLU else 0))
+
+
+def test_a_layer_without_a_tangent_serves_until_a_tangent_is_asked_for(monkeypatch):
+    monkeypatch.delattr(Softplus, "tangent")
+    network = stack((3, 4, 2))
+    trace = network.forward(np.ones((5, 3)))
+    assert network.gradient(trace, np.ones((5, 2))).shape == network.theta.shape
+    with pytest.raises(MiniganError, match="^Softplus: expected a layer with tangent; tangent"):
+        network.tangents(trace, np.ones((5, 3)))
+
+
+# ---- one array of parameters, and copies of it ----
+
+
+def test_theta_is_assigned_in_place():
+    network = gained()
+    theta, W = network.theta, network.params[0][0]
+    network.theta = np.arange(30)
+    assert network.theta is theta
+    np.testing.assert_array_equal(W, np.arange(12).reshape(3, 4))
+    network.theta *= 2
+    network.theta = -network.theta
+    assert network.theta is theta
+    np.testing.assert_array_equal(network.params[2][0], [-32, -34, -36, -38])
+    with pytest.raises(ValueError, match="broadcast"):
+        network.theta = np.zeros(29)
+
+
+@pytest.mark.parametrize("twin_of", [copy.deepcopy, lambda n: pickle.loads(pickle.dumps(n))])
+def test_a_copy_has_parameters_of_its_own_and_views_of_them(twin_of):
+    network, x = gained(), np.random.default_rng(1).standard_normal((6, 3))
+    before = network.forward(x)[-1]
+    twin = twin_of(network)
+    np.testing.assert_array_equal(twin.forward(x)[-1], before)
+    assert not np.shares_memory(twin.theta, network.theta)
+    assert twin.layers[0] is not network.layers[0]
+    twin.theta += 1
+    for own, other in zip(sum(twin.params, []), sum(network.params, [])):
+        np.testing.assert_array_equal(own, other + 1)
+    np.testing.assert_array_equal(network.forward(x)[-1], before)

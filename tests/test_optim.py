@@ -1,6 +1,10 @@
-"""Chapter 4: the optimisers against closed forms of their sums and HIPS autograd's Adam."""
+"""Chapter 4: the optimisers against closed forms of their sums and HIPS autograd's Adam; what
+they remember can be kept, copied and gone back to."""
 
+import copy
+import inspect
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -14,6 +18,7 @@ from minigan import SGD, Adam, BackendError, MiniganError, RMSProp, to_numpy
 rates = st.sampled_from([0.0, 0.5, 0.9, 0.999])
 steps = st.integers(1, 6)
 learning = st.sampled_from([1e-4, 1e-2, 1.0])
+EVERY = [lambda: SGD(0.1, 0.9), RMSProp, Adam]
 gradient_scales = st.sampled_from([1e-6, 1e-3, 1.0, 1e3, 1e6])
 
 
@@ -87,7 +92,7 @@ def test_a_small_step_descends(lib, make):
     assert (theta**2).sum() < (start**2).sum()
 
 
-@pytest.mark.parametrize("make", [lambda: SGD(0.1, 0.9), RMSProp, Adam])
+@pytest.mark.parametrize("make", EVERY)
 def test_a_saved_state_goes_on_bit_for_bit(make):
     rng = np.random.default_rng(0)
     gradients, whole, halved = rng.standard_normal((6, 5)), np.ones(5), np.ones(5)
@@ -100,6 +105,82 @@ def test_a_saved_state_goes_on_bit_for_bit(make):
     for g in gradients[3:]:
         second.step(halved, g)
     np.testing.assert_array_equal(whole, halved)
+
+
+def after_some_steps(make, steps=3):
+    """(optimiser, θ, further gradients)"""
+    gradients = np.random.default_rng(0).standard_normal((6, 5))
+    optimizer, theta = make(), np.ones(5)
+    for g in gradients[:steps]:
+        optimizer.step(theta, g)
+    return optimizer, theta, gradients[3:]
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_going_back_to_a_kept_state_repeats_the_same_steps(make):
+    optimizer, theta, gradients = after_some_steps(make)
+    kept, start, ends = optimizer.state(), theta.copy(), []
+    for _ in range(3):
+        optimizer.load_state(kept)
+        theta[...] = start
+        for g in gradients:
+            optimizer.step(theta, g)
+        ends.append(theta.copy())
+    assert (ends[0] != start).all()
+    np.testing.assert_array_equal(ends[1:], ends[:1] * 2)
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_a_kept_state_shares_no_array_with_those_who_gave_it_or_took_it(make):
+    first, _, _ = after_some_steps(make)
+    second, third, state = make(), make(), first.state()
+    for each in (second, third):
+        each.load_state(state)
+    assert state.keys() == {"t", *first.slots}
+    for slot in first.slots:
+        arrays = [state[slot], *(getattr(each, slot) for each in (first, second, third))]
+        for i, one in enumerate(arrays):
+            assert not any(np.shares_memory(one, other) for other in arrays[:i])
+            np.testing.assert_array_equal(one, arrays[0])
+
+
+@pytest.mark.parametrize("twin_of", [copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))])
+@pytest.mark.parametrize("steps", [0, 3])
+@pytest.mark.parametrize("make", EVERY)
+def test_a_copy_goes_on_as_the_original_and_by_itself(make, steps, twin_of):
+    first, theta, gradients = after_some_steps(make, steps)
+    second, twin = twin_of(first), theta.copy()
+    for optimizer, own in ((first, theta), (second, twin)):
+        for g in gradients:
+            optimizer.step(own, g)
+    np.testing.assert_array_equal(twin, theta)
+    assert second.t == first.t == steps + 3
+
+
+def test_an_optimiser_shows_its_settings_and_its_steps():
+    optimizer = RMSProp(0.01)
+    assert repr(optimizer) == "RMSProp(lr=0.01, rho=0.9, eps=1e-08), 0 steps taken"
+    optimizer.t = 12_000
+    assert repr(optimizer).endswith(", 12,000 steps taken")
+    assert repr(SGD()) == "SGD(lr=0.01, momentum=0), 0 steps taken"
+
+
+def test_the_defaults_of_the_optimisers():
+    assert vars(SGD()) == {"lr": 0.01, "t": 0, "momentum": 0.0}
+    assert vars(RMSProp()) == {"lr": 1e-3, "t": 0, "rho": 0.9, "eps": 1e-8}
+    assert vars(Adam()) == {"lr": 1e-3, "t": 0, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
+
+
+@pytest.mark.parametrize("make", [SGD, RMSProp, Adam])
+def test_rates_of_numpy_become_floats_and_float32_stays_float32(make):
+    names = [n for n in inspect.signature(make).parameters if n != "lr"]
+    optimizer = make(np.float32(0.5), **{n: np.float64(0.5) for n in names})
+    assert {type(value) for value in optimizer.settings().values()} == {float}
+    optimizer.lr = np.float64(0.25)  # as a schedule may do, between two steps
+    theta = np.ones(3, "float32")
+    optimizer.step(theta, theta + 1)
+    for array in (theta, *(getattr(optimizer, slot) for slot in optimizer.slots)):
+        assert array.dtype == np.float32
 
 
 @pytest.mark.parametrize("make", [SGD, RMSProp, Adam])
@@ -115,6 +196,23 @@ def test_complex_gradients_are_followed(make):
 def test_a_rate_must_be_positive(lr):
     with pytest.raises(MiniganError, match="lr: expected a positive number"):
         Adam(lr)
+
+
+@pytest.mark.parametrize("make", [SGD, RMSProp, Adam])
+def test_the_smallest_and_the_greatest_decay(make):
+    rates = {n: 0.0 for n in inspect.signature(make).parameters if n not in ("lr", "eps")}
+    make(1e-300, **rates)
+    for name in rates:
+        with pytest.raises(MiniganError, match=f"^{name}: "):
+            make(1.0, **rates | {name: 1.0})
+
+
+@pytest.mark.parametrize("make", [SGD, RMSProp, Adam])
+@pytest.mark.parametrize("wrong", ["0.1", None, True, math.nan, [0.1]])
+def test_every_rate_of_a_wrong_type_is_refused_by_its_name(make, wrong):
+    for name in inspect.signature(make).parameters:
+        with pytest.raises(MiniganError, match=f"^{name}: "):
+            make(**{name: wrong})
 
 
 @pytest.mark.parametrize(

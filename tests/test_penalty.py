@@ -8,6 +8,7 @@ import reference
 from autograd import grad
 from hypothesis import given
 from hypothesis import strategies as st
+from readers import PReLU, Softplus, stack
 from strategies import seeds, sizes, slopes
 
 from minigan import WGANGP, MiniganError, Network, conditional, mlp, to_numpy
@@ -90,6 +91,79 @@ def test_eq34_no_bias_can_lower_it(drawn):
             np.testing.assert_array_equal(W_b[1], 0)
 
 
+@st.composite
+def critics_with_slopes_of_their_own(draw):
+    """(critic of Dense and PReLU layers, rows, its sizes), float64 on NumPy."""
+    widths = (draw(sizes), *draw(depths), 1)
+    D, rng = stack(widths, PReLU, draw(seeds)), np.random.default_rng(draw(seeds))
+    return D, rng.standard_normal((draw(sizes), widths[0])), widths
+
+
+def with_slopes(theta, sizes, x):
+    """The same critic, written plainly for autograd."""
+    at = 0
+    for i, (n, k) in enumerate(zip(sizes[:-1], sizes[1:])):
+        if i:
+            x = anp.where(x > 0, x, theta[at : at + n] * x)
+            at += n
+        x = anp.dot(x, anp.reshape(theta[at : at + n * k], (n, k)))
+        x = x + theta[at + n * k : at + n * k + k]
+        at += n * k + k
+    return x
+
+
+def plain_with_slopes(theta, x, widths):
+    g = grad(lambda rows: anp.sum(with_slopes(theta, widths, rows)))(x)
+    return 10 * anp.mean((anp.sqrt(anp.sum(g**2, axis=1)) - 1) ** 2)
+
+
+@given(critics_with_slopes_of_their_own())
+def test_eq1e_eq34_a_readers_layer_with_slopes_that_are_parameters_by_autograd(drawn):
+    D, x, widths = drawn
+    if not slopes_are_there(D, x):
+        return
+    value, dtheta = gradient_penalty(D, x)
+    assert value == pytest.approx(plain_with_slopes(D.theta, x, widths), 1e-12)
+    expected = grad(plain_with_slopes)(D.theta, x, widths)
+    assert np.linalg.norm(dtheta - expected) <= 1e-11 * np.linalg.norm(expected)
+
+
+@given(critics_with_slopes_of_their_own())
+def test_eq1e_eq34_a_readers_layer_with_slopes_that_are_parameters_by_complex_step(
+    lib64, drawn
+):
+    D, x, _ = drawn
+    if not (slopes_are_there(D, x) and excess_is_there(D, x, False)):
+        return
+    theta, x = lib64.array(D.theta), lib64.array(x)
+    _, dtheta = gradient_penalty(Network(D.layers, theta), x)
+
+    def P(theta):
+        return gradient_penalty(Network(D.layers, theta), to_complex(x))[0]
+
+    check = check_gradient("penalty", P, theta, dtheta)
+    assert check.passed, check
+
+
+@pytest.mark.parametrize(
+    ("cls", "lacks", "why"),
+    [
+        (Softplus, None, "^gradient penalty: Softplus is curved"),
+        (PReLU, "piecewise_linear", "^gradient penalty: PReLU is curved"),
+        (PReLU, "tangent", "^PReLU: expected a layer with .*; tangent is missing"),
+        (PReLU, "tangent_dparams", "^PReLU: expected a layer with .*; tangent_dparams is miss"),
+    ],
+)
+def test_a_critic_with_a_layer_that_lacks_what_the_penalty_needs_is_refused(
+    cls, lacks, why, monkeypatch
+):
+    D = stack((3, 4, 1), PReLU) if cls is PReLU else stack((3, 4, 1))
+    if lacks:
+        monkeypatch.delattr(cls, lacks)
+    with pytest.raises(MiniganError, match=why):
+        gradient_penalty(D, np.ones((2, 3)))
+
+
 def test_eq33_a_slope_of_zero_is_safe(lib):
     D = mlp((3, 4, 1), np.random.default_rng(0))
     D = Network(D.layers, lib.array(D.theta * 0))
@@ -143,6 +217,21 @@ def test_eq35_points_lie_on_the_segments_uniformly_each_row_by_itself(cls, monke
     assert len(np.unique(eps)) > 0.99 * m
     if cls is not WGANGP:
         np.testing.assert_array_equal(seen[0][:, 2:], reference.one_hot(labels, 10))
+
+
+def test_the_penalty_of_a_game_draws_one_number_a_row_and_knows_its_side():
+    small = {"n_data": 4, "n_noise": 3, "G_hidden": (6,), "D_hidden": (5, 2)}
+    x, x_fake = np.random.default_rng(2).standard_normal((2, 40, 4)).astype("float32")
+    eps = np.random.default_rng(3).random((40, 1), "float32")
+    x_hat = eps * x + (1 - eps) * x_fake
+    for one_sided in (False, True):
+        model = WGANGP(**small, one_sided=one_sided)
+        model.D.theta *= 0.1  # slopes below 1: one side is punished, the other is not
+        expected = gradient_penalty(model.D, x_hat, one_sided=one_sided)
+        found = model.penalty(x, x_fake, None, np.random.default_rng(3))
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], expected[1])
+        assert (found[0] == 0) == one_sided
 
 
 def test_a_trained_critic_has_slopes_near_one():

@@ -18,7 +18,7 @@ from ..errors import DataError, RunError
 from ..losses import softmax_cross_entropy
 from ..network import mlp
 from ..optim import Adam
-from .checkpoint import write_atomically
+from .files import write_whole
 
 SIDE = 28
 HIDDEN = 512, 128
@@ -82,7 +82,7 @@ class Classifier:
     def _keep(self, path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, lambda file: np.savez(file, theta=self.network.theta))
+            write_whole(path, lambda file: np.savez(file, theta=self.network.theta))
         except (OSError, RunError):
             pass  # a folder that cannot be written costs the next call some seconds
 

@@ -1,16 +1,17 @@
-r"""MNIST's files: where they lie, how they are read, and how they are fetched.
+r"""The full MNIST: where it is kept, and how it is fetched.
 
-Nothing in a file is believed before it is checked: not the sizes it declares, and not
-that it is MNIST.
+Neither a mirror nor a file is believed before it is checked: not that it answers, nor that
+it ends, nor that what it sends is MNIST.
 """
 
-import math
+import contextlib
 import os
+import time
 from pathlib import Path
 
-import numpy as np
-
-from ..errors import DataError
+from ..errors import DataError, real_number
+from .files import PARTIAL, _lock, open_regular, plain, why, write_whole
+from .idx import file_name, read_idx, unpack
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -26,69 +27,46 @@ MNIST_SHA256 = {  # of the uncompressed content, which a mirror may have compres
         "labels": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     },
 }
+MNIST_SHAPE = {
+    "train": {"images": (60_000, 28, 28), "labels": (60_000,)},
+    "test": {"images": (10_000, 28, 28), "labels": (10_000,)},
+}
 LARGEST_DOWNLOAD = 2**24  # bytes; the largest of the four has 9.9 million
+SLOWEST = 2**10  # bytes a second, on the average
+
+
+def cache_folder():
+    r"""Where minigan keeps what it can make again; None if there is no home to keep it in.
+
+    It is MINIGAN_CACHE, or ~/.cache/minigan.
+    """
+    folder = os.path.expanduser(os.environ.get("MINIGAN_CACHE") or "~/.cache/minigan")
+    return None if folder.startswith("~") else Path(folder)
 
 
 def mnist_folder():
-    r"""Where the full MNIST is kept: MINIGAN_DATA, or ~/.cache/minigan/mnist."""
-    return Path(os.environ.get("MINIGAN_DATA") or "~/.cache/minigan/mnist").expanduser()
+    r"""Where the full MNIST is kept: MINIGAN_DATA, or mnist in `cache_folder()`.
 
-
-def file_name(split, kind):
-    r"""MNIST's name for the "images" or "labels" of the split "train" or "test"."""
-    if split not in MNIST_SHA256:
-        raise DataError(f"split: expected {' or '.join(MNIST_SHA256)}, got {split!r}")
-    rank = {"images": 3, "labels": 1}[kind]
-    return f"{'train' if split == 'train' else 't10k'}-{kind}-idx{rank}-ubyte"
-
-
-def read_idx(path, sha256=None):
-    r"""The uint8 array in an IDX file: labels (n,) or images (n, h, w); gzip or plain.
-
-    sha256 : if given, what the uncompressed content must sum to.
-
-    The header is four bytes 0, 0, 8 (for uint8) and the rank, then each dimension as a
-    big-endian uint32. Raises DataError.
+    Without a home it is in the system's folder for temporary files, where others may write;
+    but no file is used there or anywhere that is not MNIST's by its SHA-256.
     """
-    import gzip  # slow to import, as is hashlib: only when a file is read
-    import zlib
+    if named := os.environ.get("MINIGAN_DATA"):
+        return Path(os.path.expanduser(named))
+    if cache := cache_folder():
+        return cache / "mnist"
+    import tempfile  # slow to import
 
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file")
     try:
-        with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        ratio = 1032 if packed else 1  # deflate makes at most 1032 bytes of one
-        with (gzip.open if packed else open)(path, "rb") as file:
-            return _read_idx(file, path.stat().st_size * ratio, sha256)
-    except (OSError, EOFError, zlib.error, DataError) as error:
-        raise DataError(f"{path}: {error}") from None
+        return Path(tempfile.gettempdir()) / "minigan-mnist"
+    except OSError:
+        raise DataError(
+            "data: there is no home to keep MNIST in; set MINIGAN_DATA to a folder"
+        ) from None
 
 
-def _read_idx(file, largest, sha256):
-    import hashlib
-
-    magic = file.read(4)
-    if magic not in (b"\0\0\x08\x01", b"\0\0\x08\x03"):
-        raise DataError(f"expected IDX magic 00000801 or 00000803, got '{magic.hex()}'")
-    sizes = file.read(4 * magic[3])
-    if len(sizes) < 4 * magic[3]:
-        raise DataError(f"truncated: the header ends after {4 + len(sizes)} bytes")
-    shape = tuple(np.frombuffer(sizes, ">u4").tolist())
-    declared = math.prod(shape)
-    if not 0 < declared <= largest:
-        raise DataError(f"declares {shape}, {declared} bytes; the file can hold 1 to {largest}")
-    content = bytearray()
-    while chunk := file.read(min(2**20, declared + 1 - len(content))):
-        content += chunk
-    if len(content) != declared:
-        held = "more" if len(content) > declared else f"only {len(content)}"
-        raise DataError(f"declares {shape}, {declared} bytes, but holds {held}")
-    found = hashlib.sha256(magic + sizes + content).hexdigest()
-    if sha256 not in (None, found):
-        raise DataError(f"expected content of SHA-256 {sha256[:16]}…, got {found[:16]}…")
-    return np.frombuffer(content, np.uint8).reshape(shape)
+def known_mnist(split, kind):
+    r"""What `read_idx` must find in one of MNIST's files."""
+    return {"sha256": MNIST_SHA256[split][kind], "shape": MNIST_SHAPE[split][kind]}
 
 
 def download_mnist(to=None, url=None, timeout=30, progress=True):
@@ -96,66 +74,146 @@ def download_mnist(to=None, url=None, timeout=30, progress=True):
 
     to : the folder, made if need be; default `mnist_folder()`
     url : a mirror's address, in place of `MIRRORS`, which are tried in turn
-    timeout : seconds without a byte after which a mirror is given up
+    timeout : seconds after which a mirror is given up that sends nothing, or next to nothing
     progress : whether to draw a bar per file
 
-    A file takes its name only when it is complete and its SHA-256 is right. Raises
-    DataError with what happened at each mirror.
+    A file takes its name only when it is complete and its SHA-256 is right; what else has
+    that name already is left alone. Raises DataError, with what happened at each mirror.
     """
+    timeout = real_number("timeout", timeout, "(0, inf)", DataError)
     folder = Path(to) if to else mnist_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"to: cannot make the folder {folder}: {error.strerror}") from None
+        raise DataError(f"to: cannot make the folder {folder}: {why(error)}") from None
     mirrors = (url,) if url else MIRRORS
-    for split, known in MNIST_SHA256.items():
-        for kind, sha256 in known.items():
-            path = folder / f"{file_name(split, kind)}.gz"
-            if not _is_right(path, sha256):
-                _fetch(path, sha256, mirrors, timeout, progress)
+    for split in MNIST_SHA256:
+        for kind in MNIST_SHA256[split]:
+            path, known = folder / f"{file_name(split, kind)}.gz", known_mnist(split, kind)
+            remove_leftovers(path)
+            if not _is_there(path, known):
+                _fetch(path, known, mirrors, timeout, progress)
     return folder
 
 
-def _is_right(path, sha256):
+def _is_there(path, known):
+    r"""Whether the file is there, packed or not; raises DataError if it is another one."""
+    there = [p for p in (path.with_suffix(""), path) if os.path.lexists(p)]
+    for each in there:
+        try:
+            read_idx(each, **known)
+        except DataError as error:
+            raise DataError(
+                f"{error}; this is not MNIST's file, so move it elsewhere, or choose another "
+                "folder with --to"
+            ) from None
+    return bool(there)
+
+
+def remove_leftovers(path):
+    r"""Remove what unfinished downloads of the file have left, those that were killed.
+
+    A download that goes on has locked its file, or has created it only now and not yet
+    written to it. Where there are no locks, nothing is removed.
+    """
+    for part in path.parent.glob(f".{path.name}.*.part"):
+        named = PARTIAL.fullmatch(part.name)
+        if named and named[1] == path.name and _is_dead(part):
+            with contextlib.suppress(OSError):
+                part.unlink()
+
+
+def _is_dead(part):
     try:
-        read_idx(path, sha256)
-    except DataError:
+        with open_regular(part, DataError) as file:
+            about = os.fstat(file.fileno())
+            _lock(file)
+    except (OSError, DataError):
         return False
-    return True
+    return about.st_size > 0 or time.time() - about.st_mtime > 60
 
 
-def _fetch(path, sha256, mirrors, timeout, progress):
+def _fetch(path, known, mirrors, timeout, progress):
     r"""The file from the first mirror that has it, whole and right."""
-    from http.client import HTTPException
-
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     failures = []
+
+    def save(file):
+        with contextlib.suppress(OSError):  # a file system without locks
+            _lock(file)
+        _save(f"{mirror.rstrip('/')}/{path.name}", file, timeout, progress)
+        file.flush()
+        with open_regular(file.name) as content:
+            unpack(content, **known)
+
     for mirror in mirrors:
         try:
-            _save(f"{mirror.rstrip('/')}/{path.name}", part, timeout, progress)
-            read_idx(part, sha256)
-            return os.replace(part, path)
-        except (OSError, HTTPException, ValueError) as error:
-            failures.append(f"{mirror}: {error}".replace(f"{part}: ", ""))
-        finally:
-            part.unlink(missing_ok=True)
+            return write_whole(path, save, _CannotWrite)
+        except _CannotWrite as error:
+            raise DataError(str(error)) from None
+        except DataError as error:
+            failures.append(plain(f"{mirror}: {error}")[:300])
     raise DataError(f"cannot download {path.name}; " + "; ".join(failures))
 
 
-def _save(url, part, timeout, progress):
-    r"""What is at `url` into the file `part`; raises if the connection ends too early."""
-    from urllib.request import urlopen
+class _CannotWrite(Exception):
+    """The fault lies on this side: another mirror would not help."""
 
+
+def _save(url, file, timeout, progress):
+    r"""What is at `url` into the file; raises DataError if it ends too early or is too slow."""
     from tqdm import tqdm
 
-    with urlopen(url, timeout=timeout) as reply, part.open("wb") as file:
-        promised = int(reply.headers.get("Content-Length") or 0)
-        about = {"total": promised, "unit": "B", "unit_scale": True, "disable": not progress}
-        with tqdm(desc=url.rpartition("/")[2], **about) as bar:
-            while chunk := reply.read(2**16):
-                file.write(chunk)
-                bar.update(len(chunk))
-                if file.tell() > LARGEST_DOWNLOAD:
+    pieces = _pieces(url, timeout)
+    begun, size, promised = time.monotonic(), 0, next(pieces)
+    about = {"total": promised or None, "unit": "B", "unit_scale": True}
+    with tqdm(desc=Path(url).name, disable=not progress, **about) as bar:
+        for piece in pieces:
+            file.write(piece)
+            bar.update(len(piece))
+            size += len(piece)
+            seconds = time.monotonic() - begun
+            if seconds > timeout and size < SLOWEST * seconds:
+                raise DataError(f"sent only {size} bytes in {seconds:.0f} seconds")
+    if size < promised:
+        raise DataError(f"closed after {size} of {promised} bytes")
+
+
+def _pieces(url, timeout):
+    r"""The length that the server announces, or 0; then what is at `url`, piece by piece.
+
+    Another thread receives it: a server that sends its headers a byte at a time would hold
+    up this one for ever, as each byte begins the time of a socket anew.
+    """
+    import queue
+    import threading
+
+    came, given_up = queue.SimpleQueue(), threading.Event()
+    about = url, timeout, came.put, given_up
+    threading.Thread(target=_receive, args=about, daemon=True).start()
+    try:
+        while piece := came.get(timeout=timeout):
+            if isinstance(piece, Exception):
+                raise DataError(str(piece) or type(piece).__name__)
+            yield piece[0]
+    except queue.Empty:
+        raise DataError(f"sent nothing for {timeout:g} seconds") from None
+    finally:
+        given_up.set()
+
+
+def _receive(url, timeout, put, given_up):
+    r"""Put the length and each piece, in tuples; at the end an empty one, or what went wrong."""
+    from urllib.request import urlopen
+
+    try:
+        with urlopen(url, timeout=timeout) as reply:
+            size, promised = 0, max(0, int(reply.headers.get("Content-Length") or 0))
+            put((promised,))
+            while not given_up.is_set() and (piece := reply.read1(2**16)):
+                size += len(piece)
+                if max(size, promised) > LARGEST_DOWNLOAD:
                     raise DataError(f"sent more than {LARGEST_DOWNLOAD} bytes")
-            if file.tell() < promised:
-                raise DataError(f"closed after {file.tell()} of {promised} bytes")
+                put((piece,))
+        put(())
+    except Exception as error:  # of the network, of the protocol, of the address
+        put(error)

@@ -122,3 +122,14 @@ def _mixture(centres, n, std, seed, name):
 
 
 BUILT_IN = {"mnist5k": mnist5k, "ring": ring, "grid": grid}
+
+
+def identify(name, data_dir=None):
+    r"""(name or absolute path, absolute data_dir): the data as config.json keeps it."""
+    folder = None if data_dir is None else str(Path(data_dir).resolve())
+    return (name if name in ("mnist", *BUILT_IN) else str(Path(name).resolve())), folder
+
+
+def short_label(name):
+    r"""A short name of the data for a run folder."""
+    return Path(name).name

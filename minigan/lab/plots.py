@@ -1,11 +1,14 @@
-"""Chapter 16. Pictures: sample grids, curves, films. Everything here reads and draws only."""
+"""Pictures: sample grids, curves, films. Everything here reads and draws only."""
 
+import importlib
 import io
+import os
 
 import numpy as np
 from PIL import Image  # comes with matplotlib
 
 SIDE = 480  # of a picture of points
+LARGEST_SIDE = 10_000  # pixels of a film
 GREY, ORANGE = (200, 200, 200), (194, 65, 12)
 
 
@@ -70,8 +73,17 @@ def losses_png(columns):
 
 
 def film_gif(frames, milliseconds=120):
-    r"""PNG files as one looping GIF, the last frame held for two seconds, as bytes."""
-    pictures = [Image.open(frame).convert("P", palette=Image.ADAPTIVE) for frame in frames]
+    r"""PNG files as one looping GIF, the last frame held for two seconds, as bytes.
+
+    A file that is no picture, or none of the first one's size, is left out; None if no file
+    is left.
+    """
+    pictures = []
+    for frame in frames:
+        picture = _picture(frame, pictures[0].size if pictures else None)
+        pictures += [picture] if picture else []
+    if not pictures:
+        return None
     durations = [milliseconds] * (len(pictures) - 1) + [2000]
     buffer = io.BytesIO()
     options = {"save_all": True, "append_images": pictures[1:], "loop": 0}
@@ -79,14 +91,35 @@ def film_gif(frames, milliseconds=120):
     return buffer.getvalue()
 
 
-def _figure(width, height, rows=1):
-    from matplotlib.figure import Figure  # slow to import, and needs no display this way
+def _picture(file, size):
+    r"""The PNG in the file in a palette of colours, if it can be read and has that size."""
+    try:
+        with Image.open(file, formats=["PNG"]) as picture:
+            if max(picture.size) > LARGEST_SIDE or size not in (None, picture.size):
+                return None
+            return picture.convert("P", palette=Image.Palette.ADAPTIVE)
+    except Exception:  # a damaged file makes Pillow raise nearly anything
+        return None
 
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+
+def _figure(width, height, rows=1):
+    figure = _matplotlib("figure").Figure((width, height), dpi=100, layout="constrained")
     return figure, figure.subplots(rows, sharex=True)
 
 
 def _png(figure):
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    _matplotlib("backends.backend_agg").FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()
+
+
+def _matplotlib(module):
+    r"""A module of Matplotlib, which is slow to import. It is told of no display: what
+    MPLBACKEND names may not be installed, and files are all that is drawn here.
+    """
+    named = os.environ.pop("MPLBACKEND", None)
+    try:
+        return importlib.import_module(f"matplotlib.{module}")
+    finally:
+        if named is not None:
+            os.environ["MPLBACKEND"] = named

@@ -75,15 +75,6 @@ def proofs(dtype="float64", backend_name=None):
     return [Proof(equation, what, check) for (equation, what, _), check in worst.items()]
 
 
-def gradcheck_command(args):
-    r"""`minigan gradcheck`: print the table; the exit status is 1 if a proof failed."""
-    found = proofs(args.dtype, args.backend)
-    how = "by forward passes alone" if args.dtype == "float64" else "by the same in float64"
-    print(f"every derivative of minigan in {args.dtype}, measured {how}\n")
-    print("\n".join(table(found)))
-    return int(not all(proof.check.passed for proof in found))
-
-
 def table(found):
     r"""The lines that show what was found, each failure with its worst entry under it."""
     yield f"{'':7}{'derivative':<38}{'method':<14}{'worst':<9}{'limit':<7}".rstrip()

@@ -2,17 +2,23 @@ r"""A run folder: everything needed to look at a run, repeat it, or go on.
 
 | file | holds |
 |---|---|
-| config.json | all parameters, the data's name, the seed, the versions |
+| config.json | all parameters, the data, the seed, the versions, what was changed on the way |
 | metrics.csv | one line per logged step |
 | frames/ | the same noise, drawn through training |
-| samples.png, losses.png, film.gif | pictures, drawn from the above |
 | checkpoint.npz | the last good state |
+| samples.png, losses.png, film.gif | pictures, drawn from the above |
+| metrics.json | what `minigan evaluate` measured |
+
+The folder is a function of its checkpoint, its log and its frames: whatever a kill has left
+missing or stale is made again by the next command. Only these names are ever written,
+replaced or removed; other files in the folder are the user's.
 """
 
-import csv
+import contextlib
+import io
 import json
+import os
 import platform
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -20,12 +26,16 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import RunError
-from . import plots
-from .checkpoint import load_checkpoint, save_checkpoint, write_atomically
+from . import log, plots
+from .checkpoint import load_checkpoint, save_checkpoint
+from .config import Config
+from .files import read_bytes, why, write_whole
+from .folder import finish, frames, hold, is_begun, remove_own
 from .metrics import CollapseWatch
 
 FRAMES = 60  # in a film
 LINES = 2000  # in metrics.csv
+LARGEST_FRAME = 2**24  # bytes of a picture
 
 
 class Run:
@@ -33,87 +43,62 @@ class Run:
 
     def __init__(self, folder, config):
         self.folder, self.config = Path(folder), config
-        self.frame_every = max(1, config["steps_per_film"] // FRAMES)
-        self.log_every = max(1, config["steps_per_film"] // LINES)
+        self.frame_every = max(1, config.steps_per_film // FRAMES)
+        self.log_every = max(1, config.steps_per_film // LINES)
         self.seconds, self.started = 0.0, time.monotonic()
-        self.watch, self.lost, self.warned = None, set(), 0
-
-    @classmethod
-    def create(cls, folder, config, overwrite=False):
-        r"""Begin a run; raises RunError if the folder is in use and `overwrite` is not set."""
-        folder = Path(folder)
-        try:
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-                cls._clear(folder, overwrite)
-            (folder / "frames").mkdir(parents=True)
-        except OSError as error:
-            raise RunError(f"cannot use the run folder {folder}: {error.strerror}") from error
-        config = config | {"steps_per_film": config["steps"], "versions": versions()}
-        run = cls(folder, config)
-        run.set_steps(config["steps"])
-        return run
-
-    def set_steps(self, steps):
-        r"""Keep in config.json, with all the rest, at which step the run is to end."""
-        self.config["steps"] = steps
-        self.write("config.json", json.dumps(self.config, indent=2).encode() + b"\n")
-
-    @staticmethod
-    def _clear(folder, overwrite):
-        if not (folder / "config.json").is_file():
-            raise RunError(
-                f"{folder} is not empty and not a run of minigan; choose another --out"
-            )
-        if not overwrite:
-            raise RunError(
-                f"{folder} holds a run already; --resume continues it, --overwrite replaces "
-                "it, --out names another folder"
-            )
-        shutil.rmtree(folder)
+        self.names, self.watch, self.lost, self.warned = None, None, set(), 0
 
     @classmethod
     def open(cls, folder):
         r"""An existing run; raises RunError if the folder holds none."""
-        path = Path(folder) / "config.json"
+        if not is_begun(folder):
+            raise RunError(f"{folder}: no run of minigan is here")
+        return cls(folder, Config.read(Path(folder) / "config.json"))
+
+    @classmethod
+    def create(cls, folder, config, model, state, data):
+        r"""Begin a run in a folder that is held, in the place of the one that may be there.
+
+        The new run is complete in a folder inside before the old one's files are removed.
+        """
+        folder, new = Path(folder), Path(folder) / ".new"
+        config.steps_per_film, config.versions = config.steps, versions()
+        run = cls(new, config)
         try:
-            config = json.loads(path.read_text())
-            return cls(folder, config)
+            (new / "frames").mkdir(parents=True, exist_ok=True)
+            run.write("config.json", config.to_json())
+            run.save(model, state, data)
+            os.rename(new, folder / ".ready")
         except OSError as error:
-            raise RunError(f"{folder}: no run of minigan here ({error.strerror})") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise RunError(f"{path}: not a run's configuration ({error})") from error
+            raise RunError(f"cannot begin a run in {folder}: {why(error)}") from None
+        finally:
+            remove_own(new)
+        finish(folder)
+        run.folder = folder
+        return run
 
     def write(self, name, content):
         r"""Write bytes to a file of the folder, whole or not at all."""
-        write_atomically(self.folder / name, lambda file: file.write(content))
+        write_whole(self.folder / name, lambda file: file.write(content))
 
     @property
     def checkpoint(self):
         r"""The path of the run's checkpoint."""
         return self.folder / "checkpoint.npz"
 
+    def change(self, step, **values):
+        r"""Keep a change of a parameter in config.json, with its history."""
+        self.config.change(step, **values)
+        self.write("config.json", self.config.to_json())
+
     def load(self, backend=None):
-        r"""(model, state) of the checkpoint; drops what was logged after it."""
+        r"""(model, state) of the checkpoint; drops what was logged and drawn after it."""
         model, state = load_checkpoint(self.checkpoint, backend)
-        lines = self._lines()
-        kept = [line for line in lines[1:] if int(line[0]) <= state.step]
-        self.seconds = float(kept[-1][1]) if kept else 0.0
-        text = "".join(",".join(line) + "\n" for line in [*lines[:1], *kept])
-        self.write("metrics.csv", text.encode())
-        for frame in self._frames():
+        self.seconds = log.cut_log(self.folder / "metrics.csv", state.step)
+        for frame in frames(self.folder):
             if int(frame.stem) > state.step:
-                frame.unlink()
+                frame.unlink(missing_ok=True)
         return model, state
-
-    def _lines(self):
-        path = self.folder / "metrics.csv"
-        if not path.exists():
-            return []
-        whole = path.read_text().rpartition("\n")[0]  # a kill may have cut the last line
-        return list(csv.reader(whole.splitlines()))
-
-    def _frames(self):
-        return sorted((self.folder / "frames").glob("*.png"))
 
     def log(self, record):
         r"""Append a record to metrics.csv, if its turn has come; says whether it did.
@@ -121,36 +106,37 @@ class Run:
         That is the first step, the last, and every `log_every`-th.
         """
         step = record["step"]
-        if step % self.log_every and step not in (1, self.config["steps"]):
+        if step % self.log_every and step not in (1, self.config.steps):
             return False
-        path = self.folder / "metrics.csv"
         seconds = self.seconds + time.monotonic() - self.started
-        values = [record["step"], f"{seconds:.3f}"]
-        values += [f"{value:.7g}" for name, value in record.items() if name != "step"]
-        try:
-            with open(path, "a", newline="") as file:
-                if file.tell() == 0:
-                    names = [name for name in record if name != "step"]
-                    csv.writer(file, lineterminator="\n").writerow(["step", "seconds", *names])
-                csv.writer(file, lineterminator="\n").writerow(values)
-        except OSError as error:
-            raise RunError(f"cannot write {path}: {error.strerror}") from error
+        if self.names is None:
+            names = [name for name in record if name != "step"]
+            self.names = log.begin(self.folder / "metrics.csv", names)
+        numbers = (f"{record[name]:.7g}" for name in self.names)
+        log.append(self.folder / "metrics.csv", [str(step), f"{seconds:.3f}", *numbers])
         return True
 
     def save(self, model, state, data):
-        r"""Write the checkpoint and draw a frame of the film; warn of a collapse."""
+        r"""Write the checkpoint and, if its turn has come, a frame; warn of a collapse."""
         save_checkpoint(self.checkpoint, model, state)
-        self.write(f"frames/{state.step:08d}.png", self.picture(model, data))
-        if 4 * state.step >= self.config["steps"]:
+        self.frame(model, state, data)
+        if 4 * state.step >= self.config.steps:
             self.warn_of_collapse(model, state, data)
 
+    def frame(self, model, state, data):
+        r"""The film's frame of this step, unless it is there or none is due."""
+        path = self.folder / "frames" / f"{state.step:08d}.png"
+        due = state.step % self.frame_every == 0 or state.step == self.config.steps
+        if due and not path.is_file():
+            write_whole(path, lambda file: file.write(self.picture(model, data)))
+
     def warn_of_collapse(self, model, state, data):
-        r"""Say on stderr when two frames in a row miss more classes (41) than yet said."""
+        r"""Say on stderr when two looks in a row miss more classes (41) than yet said."""
         from tqdm import tqdm
 
         self.watch = self.watch or CollapseWatch(data)
-        found = self.watch.missing(model)
-        before, self.lost = self.lost, set() if found is None else set(found.tolist())
+        missing = self.watch.missing(model)
+        before, self.lost = self.lost, set() if missing is None else set(missing.tolist())
         lost = sorted(before & self.lost)
         if len(lost) > self.warned:
             self.warned, names = len(lost), ", ".join(map(str, lost))
@@ -164,19 +150,53 @@ class Run:
             x = model.sample(100 if data.image_shape else 1000)
             return plots.samples_png(x, data.image_shape, behind=data.x, scale=scale)
 
-    def draw(self, model, data):
-        r"""samples.png, film.gif and losses.png."""
-        self.write("samples.png", self.picture(model, data, scale=2))
-        self.write("film.gif", plots.film_gif(self._frames()))
-        names, *lines = self._lines()
-        columns = dict(zip(names, np.array(lines, float).T))
-        self.write("losses.png", plots.losses_png(columns))
+    def complete(self, model, state, data):
+        r"""Make again what is missing or older than the checkpoint: a frame, the pictures."""
+        (self.folder / "frames").mkdir(exist_ok=True)
+        self.frame(model, state, data)
+        makers = {"samples.png": lambda: self.picture(model, data, scale=2)}
+        makers["losses.png"] = self.draw_losses
+        makers["film.gif"] = self.draw_film
+        for name, make in makers.items():
+            if self.is_stale(name) and (content := make()):
+                self.write(name, content)
+
+    def is_stale(self, name):
+        r"""Whether a picture is not there, or is older than the checkpoint."""
+        try:
+            drawn, saved = (self.folder / name).lstat(), self.checkpoint.stat()
+        except OSError:
+            return True
+        return drawn.st_mtime_ns < saved.st_mtime_ns or not drawn.st_size
+
+    def draw_losses(self):
+        r"""losses.png, from the log; None if nothing is logged."""
+        columns = log.columns(self.folder / "metrics.csv")
+        return plots.losses_png(columns) if columns else None
+
+    def draw_film(self):
+        r"""film.gif, from the frames that can be read; None if there are none."""
+        pictures = []
+        for path in frames(self.folder):
+            with contextlib.suppress(RunError):
+                pictures.append(io.BytesIO(read_bytes(path, LARGEST_FRAME)))
+        return plots.film_gif(pictures)
 
 
 def versions():
     r"""The versions of what a run's numbers depend on."""
-    import importlib.metadata
+    import minigan
 
-    packages = {"minigan": "minigan", "numpy": "numpy"}
-    found = {name: importlib.metadata.version(package) for name, package in packages.items()}
-    return found | {"python": platform.python_version(), "machine": platform.platform()}
+    about = {"minigan": minigan.__version__, "numpy": np.__version__}
+    return about | {"python": platform.python_version(), "machine": platform.platform()}
+
+
+def restore(folder, model, state, data):
+    r"""Make the folder whole, if no other process holds it and it can be written."""
+    with contextlib.suppress(RunError), hold(folder):
+        Run.open(folder).complete(model, state, data)
+
+
+def write_measures(run, measures):
+    r"""Keep what was measured in the run's metrics.json."""
+    run.write("metrics.json", json.dumps(measures, indent=2).encode() + b"\n")

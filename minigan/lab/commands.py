@@ -1,0 +1,90 @@
+r"""What each command does; `cli` says how it is called."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import RunError
+from .session import load_data
+
+
+def sample_command(args):
+    r"""`minigan sample`: draw from a run's checkpoint into a picture or an .npz file."""
+    from .checkpoint import load_checkpoint
+    from .files import write_whole
+    from .folder import OWN
+    from .plots import samples_png
+    from .run import Run
+
+    output = Path(args.output)
+    if output.suffix not in (".png", ".npz"):
+        raise RunError(f"-o: expected a name ending in .png or .npz, got {args.output}")
+    run = Run.open(args.run)
+    if output.name in OWN and output.parent.resolve() == run.folder.resolve():
+        raise RunError(f"-o: {output} belongs to the run itself; choose another name")
+    model, state = load_checkpoint(run.checkpoint)
+    x, extra = draw(run.config, model, args)
+    if output.suffix == ".npz":
+        write_whole(output, lambda file: np.savez(file, x=x, **extra))
+    else:
+        shape = run.config.image_shape or None
+        behind = None if shape else load_data(run.config).x
+        picture = samples_png(x, shape, min(len(x), 10), behind, scale=2)
+        write_whole(output, lambda file: file.write(picture))
+    return 0
+
+
+def draw(config, model, args):
+    r"""(samples, what else is known of them) as the options ask."""
+    if not model.n_condition:
+        if args.labels:
+            raise RunError(f"--labels: {args.run} is not conditional")
+        return model.sample(100 if args.n is None else args.n, args.seed), {}
+    values = np.array(config.classes or range(model.n_condition))
+    asked = np.array(args.labels or values)
+    wrong = asked[~np.isin(asked, values)]
+    if wrong.size:
+        known = f"{values[0]} to {values[-1]}"
+        raise RunError(f"--labels: expected classes of the run, {known}, got {wrong[0]}")
+    n = args.n if args.n is not None else (len(args.labels) if args.labels else 100)
+    n = model.check_sample(n)
+    x = model.sample(n, args.seed, np.searchsorted(values, asked))
+    return x, {"labels": np.resize(asked, n)}
+
+
+def evaluate_command(args):
+    r"""`minigan evaluate`: print the table of a run and write it to its metrics.json."""
+    from ..training import keep_heap
+    from .checkpoint import load_checkpoint
+    from .evaluate import evaluate, table
+    from .run import Run, restore, write_measures
+
+    run = Run.open(args.run)
+    model, state = load_checkpoint(run.checkpoint)
+    data = load_data(run.config, args.data, args.data_dir)
+    keep_heap()
+    about = {"run": run.folder.resolve().name, "model": run.config.model, "step": state.step}
+    measures = about | evaluate(model, data, args.n, args.data_dir, args.seed)
+    print(table(measures))
+    write_measures(run, measures)
+    restore(run.folder, model, state, data)
+    return 0
+
+
+def download_command(args):
+    r"""`minigan download`: the full MNIST, verified."""
+    from .download import download_mnist
+
+    print(f"MNIST is in {download_mnist(args.to, args.url)}")
+    return 0
+
+
+def gradcheck_command(args):
+    r"""`minigan gradcheck`: print the table; the exit status is 1 if a proof failed."""
+    from .proofs import proofs, table
+
+    proven = proofs(args.dtype, args.backend)
+    how = "by forward passes alone" if args.dtype == "float64" else "by the same in float64"
+    print(f"every derivative of minigan in {args.dtype}, measured {how}\n")
+    print("\n".join(table(proven)))
+    return int(not all(proof.check.passed for proof in proven))

@@ -1,0 +1,215 @@
+r"""`minigan train`: a run is begun or resumed, trained, and left whole."""
+
+import contextlib
+import hashlib
+import shlex
+import sys
+
+import numpy as np
+
+from ..errors import DivergedError, RunError
+from .config import Config
+from .models import RECIPES, build, checked, describe, parameters_of
+from .signals import stop_when_asked
+
+RATES = ("lr", "D_lr")  # may be changed when a run is resumed
+AT_WILL = ("steps", "quiet", "resume", "backend", "out", "model", "command", "data", *RATES)
+
+
+def train_command(args):
+    r"""`minigan train`: begin or resume a run, with a progress bar, then draw it."""
+    options = vars(args)
+    if options.get("resume") and options.get("overwrite"):
+        raise RunError("--resume and --overwrite exclude each other")
+    with stop_when_asked() as asked:
+        return (resume if options.get("resume") else begin)(options, asked)
+
+
+def begin(options, asked):
+    r"""Begin a run in its folder and train it; returns the exit status."""
+    from ..training import TrainState, train
+    from .folder import hold_new
+    from .run import Run
+
+    config, data, model = new_run(options)
+    folder = options.get("out") or default_folder(config)
+    state = TrainState(config.seed)
+    records = train(model, data, config.steps, config.batch_size, state=state)
+    with hold_new(folder, options.get("overwrite", False)):
+        run = Run.create(folder, config, model, state, data)
+        return train_loop(run, records, model, state, data, options.get("quiet"), asked)
+
+
+def resume(options, asked):
+    r"""Go on with the run in its folder; returns the exit status."""
+    from ..training import train
+    from .folder import hold
+    from .run import Run
+
+    folder = options.get("out") or default_folder(new_config(options))
+    with hold(folder):
+        run = Run.open(folder)
+        check_same(options, run)
+        data = load_data(run.config, options.get("data"), options.get("data_dir"))
+        model, state = run.load(options.get("backend", run.config.parameters["backend"]))
+        check_checkpoint(run, model)
+        steps = options.get("steps", run.config.steps)
+        records = train(model, data, steps, run.config.batch_size, state=state)
+        if steps <= state.step:
+            run.complete(model, state, data)
+            print(f"{folder} is already at step {state.step}; --steps with a larger N goes on")
+            return 0
+        change_rates(run, model, state.step, options)
+        run.change(state.step, steps=steps)
+        return train_loop(run, records, model, state, data, options.get("quiet"), asked)
+
+
+def new_config(options):
+    r"""The `Config` of a run from the options given, before its data are known."""
+    from .loaders import identify
+
+    name = options["model"]
+    chosen = {key: options[key] for key in ("seed", "steps", "batch_size") if key in options}
+    data, data_dir = identify(options.get("data", "mnist5k"), options.get("data_dir"))
+    return Config(**RECIPES[name] | chosen, model=name, data=data, data_dir=data_dir)
+
+
+def new_run(options):
+    r"""(config, data, model) of a run that is to begin, from the options given."""
+    config = new_config(options)
+    data = load_data(config)
+    own = {key: options[key] for key in parameters_of(config.model) if key in options}
+    own |= {"n_data": data.x.shape[1], "output": "sigmoid" if data.image_shape else "linear"}
+    if not data.image_shape:
+        own.setdefault("n_noise", 2)
+    if "n_classes" in parameters_of(config.model):
+        own.setdefault("n_classes", max(1, data.n_classes))
+    model = build(config.model, **own)
+    config.parameters = describe(model)[1]
+    config.image_shape = tuple(data.image_shape or ())
+    config.classes, config.data_sha256 = class_values(data), fingerprint(data)
+    return config, data, model
+
+
+def default_folder(config):
+    r"""runs/MODEL-DATA."""
+    from .loaders import short_label
+
+    return f"runs/{config.model}-{short_label(config.data)}"
+
+
+def check_same(options, run):
+    r"""Raises RunError if an option contradicts the run that is to be resumed."""
+    config, folder = run.config, run.folder
+    if config.model != options["model"]:
+        raise RunError(
+            f"{folder} holds a {config.model} run, not a {options['model']} run; "
+            f"go on with: {again(run)}"
+        )
+    saved = vars(config) | config.parameters
+    for name, value in options.items():
+        value = tuple(value) if isinstance(value, list) else value
+        if name not in AT_WILL and name in saved and saved[name] not in (value, None):
+            raise RunError(
+                f"{folder} was begun with {name} = {saved[name]}, not {value}; "
+                "resume without that option, or begin another run with --out"
+            )
+
+
+def check_checkpoint(run, model):
+    r"""Raises RunError if config.json was changed into that of another model."""
+    (name, parameters), known = describe(model), run.config.parameters
+    free = ("backend", *RATES)
+    wrong = [p for p in parameters if p not in free and parameters[p] != known.get(p)]
+    if name != run.config.model or wrong:
+        raise RunError(
+            f"{run.folder}: config.json and checkpoint.npz disagree about "
+            f"{[*wrong, 'model'][0]}; give config.json back what it had, or begin another run "
+            "with --out"
+        )
+
+
+def change_rates(run, model, step, options):
+    r"""Keep the rates that were given in config.json, and go on with those that are there."""
+    rates = {name: options[name] for name in RATES if name in options}
+    rates = checked(run.config.model, run.config.parameters | rates)
+    run.change(step, **{name: rates[name] for name in RATES})
+    for name, optimizer in zip(RATES, (model.G_optimizer, model.D_optimizer)):
+        setattr(model, name, rates[name])
+        optimizer.lr = rates[name]
+
+
+def train_loop(run, records, model, state, data, quiet, asked):
+    r"""Train to the run's last step, logging and saving; returns the exit status."""
+    from tqdm import tqdm
+
+    steps = run.config.steps
+    bar = tqdm(records, total=steps, initial=state.step, disable=quiet, unit="step")
+    with explaining_divergence(run):
+        for record in bar:
+            if run.log(record):
+                shown = {name: f"{v:.3g}" for name, v in record.items() if name != "step"}
+                bar.set_postfix(shown, refresh=False)
+            if asked or state.step % run.frame_every == 0 or state.step == steps:
+                run.save(model, state, data)
+            if asked:
+                break
+    bar.close()
+    run.complete(model, state, data)
+    if asked:
+        command = (
+            f"minigan train {run.config.model} --resume --out {shlex.quote(str(run.folder))}"
+        )
+        text = f"\nstopped and saved at step {state.step}; go on with: {command}"
+        print(text, file=sys.stderr)
+        return 128 + asked[0]
+    if not quiet:
+        print(f"look at {run.folder}/samples.png, film.gif and losses.png")
+    return 0
+
+
+@contextlib.contextmanager
+def explaining_divergence(run):
+    r"""Adds to a DivergedError where the state before it is, and how to go on from there."""
+    try:
+        yield
+    except DivergedError as error:
+        raise DivergedError(
+            f"{error}; the last good state is in {run.checkpoint}: go on from it with smaller "
+            f"rates by {again(run)} --lr LR --D-lr LR"
+        ) from error
+
+
+def again(run):
+    r"""The command that goes on with the run."""
+    return f"minigan train {run.config.model} --resume --out {shlex.quote(str(run.folder))}"
+
+
+def class_values(data):
+    r"""The values of the labels, if they are not 0, 1, 2, …"""
+    values = () if data.labels is None else tuple(int(value) for value in data.classes)
+    return () if values == tuple(range(len(values))) else values
+
+
+def load_data(config, moved_to=None, data_dir=None):
+    r"""The data of a run, wherever it lies now; raises DataError if it is not the same."""
+    from ..errors import DataError
+    from .loaders import load
+
+    data = load(moved_to or config.data, data_dir or config.data_dir)
+    if config.data_sha256 not in ("", fingerprint(data)):
+        raise DataError(
+            f"data: {moved_to or config.data} does not hold the rows that the run was begun "
+            "with; --data names the folder where they are"
+        )
+    return data
+
+
+def fingerprint(data):
+    r"""A name for the rows and labels, made of about a thousand of them."""
+    every = slice(None, None, max(1, len(data.x) // 1000))
+    content = hashlib.sha256(str(data.x.shape).encode())
+    content.update(np.ascontiguousarray(data.x[every]))
+    if data.labels is not None:
+        content.update(np.ascontiguousarray(data.labels[every]))
+    return content.hexdigest()
