@@ -72,7 +72,7 @@ def everywhere(patch, right, wrong):
     "multiplied with the activations of the fakes. D still learns something, which is why "
     "nobody notices.",
     "two popular NumPy GAN tutorials; any framework whose layers store their input",
-    STEPS.format("gan-plain"),
+    STEPS.format("gan"),
     "test_network.py::test_two_traces_live_side_by_side",
 )
 def the_fake_pass_overwrites_the_real_pass(patch):
@@ -95,8 +95,8 @@ def the_fake_pass_overwrites_the_real_pass(patch):
     "The gradient of the score is handed to every pixel alike: G is told to be brighter or "
     "darker as a whole, never where. Samples become uniform grey.",
     "NumPy GANs written layer by layer, where D has no backward pass to its input",
-    STEPS.format("gan-plain"),
-    STEPS.format("wgan-plain"),
+    STEPS.format("gan"),
+    STEPS.format("wgan"),
 )
 def the_generators_gradient_does_not_pass_through_D(patch):
     deltas = Network.deltas
@@ -116,7 +116,7 @@ def the_generators_gradient_does_not_pass_through_D(patch):
     "A test with a square layer and a batch of the same size sees no error, only a wrong "
     "direction.",
     "student code and tutorials that write * for np.dot",
-    "test_edges.py::test_eq1_eq1a_eq1b_eq1c_eq1d_eq1e_by_hand_where_every_shape_is_square[numpy]",
+    "test_layers.py::test_eq1_eq1a_eq1b_eq1c_eq1d_eq1e_by_hand_where_every_shape_is_square[numpy]",
 )
 def elementwise_product_for_a_matrix_product(patch):
     dx = Dense.dx
@@ -132,8 +132,8 @@ def elementwise_product_for_a_matrix_product(patch):
     "The biases learn m times more slowly than the weights. Adam hides it almost entirely, "
     "plain gradient descent does not.",
     "NumPy networks where both the loss and the layer average over the batch",
-    "test_layers.py::test_eq1a_eq1b_eq1c_eq1d_dense_derivatives[numpy]",
-    STEPS.format("wgan-plain"),
+    "test_layers.py::test_eq1a_eq1b_eq1c_eq1d_eq1e_dense_derivatives[numpy]",
+    STEPS.format("wgan"),
 )
 def the_bias_gradient_is_averaged_twice(patch):
     dparams = Dense.dparams
@@ -151,7 +151,7 @@ def the_bias_gradient_is_averaged_twice(patch):
     "never learns: the dead units that LeakyReLU was chosen to avoid.",
     "code that was changed from ReLU to LeakyReLU in one place",
     "test_layers.py::test_eq2a_eq2b_leaky_relu_derivatives[numpy]",
-    STEPS.format("gan-update"),
+    STEPS.format("gan"),
 )
 def leaky_relu_loses_its_slope_on_the_way_back(patch):
     patch.setattr(LeakyReLU, "dx", lambda self, dy, x, y: dy * (x.real > 0))
@@ -164,7 +164,7 @@ def leaky_relu_loses_its_slope_on_the_way_back(patch):
     "the gradient is wrong.",
     "HIPS autograd's own GAN example",
     "test_layers.py::test_eq3_sigmoid_is_scipys_expit[numpy]",
-    STEPS.format("gan-plain"),
+    STEPS.format("gan"),
 )
 def sigma_of_2x(patch):
     patch.setattr(Sigmoid, "forward", lambda self, x: 0.5 * (np.tanh(x) + 1))
@@ -180,7 +180,7 @@ def sigma_of_2x(patch):
     "a clip on the gradient, or when the batch size changes and everything diverges.",
     "tutorials that derive the gradient of one sample and then feed a batch",
     "test_losses.py::test_eq4a_bce_derivative_is_sigma_minus_t_without_cancellation[numpy]",
-    STEPS.format("gan-plain"),
+    STEPS.format("gan"),
 )
 def the_lost_1_over_m(patch):
     def wrong(s, t):
@@ -243,8 +243,8 @@ def the_logarithm_of_a_probability_that_rounds_to_zero(patch):
     "The comment names the one and the code is the other. Early on, when every fake is found "
     "out, G's gradient is nearly zero, and the collapse is blamed on GANs.",
     "an annotated paper implementation (labml documents one and codes the other)",
-    STEPS.format("gan-plain"),
-    STEPS.format("gan-minimax-update"),
+    STEPS.format("gan"),
+    STEPS.format("gan-minimax"),
 )
 def the_saturating_loss_labelled_non_saturating(patch):
     right = GAN.G_loss
@@ -264,7 +264,7 @@ def the_saturating_loss_labelled_non_saturating(patch):
     "D learns to call data fake, and G, which wants to be called real, runs away from the "
     "data as fast as it can.",
     "scripts with two label arrays and one call for both",
-    STEPS.format("gan-plain"),
+    STEPS.format("gan"),
     "test_games.py::test_the_records_state_the_losses_that_were_descended[numpy-gan]",
 )
 def real_and_fake_swapped(patch):
@@ -282,7 +282,7 @@ def real_and_fake_swapped(patch):
     "The critic scores fakes above data and G follows it there. Both losses look lively; with "
     "a second wrong sign in the update everything is right again, until one of them is fixed.",
     "WGAN ports; numpy-ml cancels one wrong sign with another",
-    STEPS.format("wgan-plain"),
+    STEPS.format("wgan"),
     WALKS.format("wgan-update"),
 )
 def the_critics_sign_flipped(patch):
@@ -336,7 +336,7 @@ def the_clip_missing(patch):
     "c. Samples look fine and their labels mean nothing.",
     "CGAN scripts made from a GAN",
     "test_games.py::test_eq23_eq24_eq25_the_condition_reaches_both_players[numpy]",
-    STEPS.format("cgan-plain"),
+    STEPS.format("cgan"),
 )
 def a_condition_given_to_G_but_not_to_D(patch):
     right = CGAN.D_input

@@ -1,4 +1,4 @@
-"""Chapter 10: the judge is judged. What is right passes, and every kind of wrong is caught."""
+"""Chapter 11: the judge is judged. What is right passes, and every kind of wrong is caught."""
 
 import functools
 import math
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from readers import PReLU, Softplus, SquaredGain
 from strategies import hidden, normal, seeds, sizes
 
 from minigan import Dense, LeakyReLU, MiniganError, Network, Sigmoid, bce_with_logits, mlp
@@ -17,7 +18,9 @@ from minigan.gradcheck import (
     FULL,
     TOLERANCE,
     Check,
+    Checks,
     H,
+    RecordingOptimizer,
     central_difference,
     check_adjoint,
     check_gradient,
@@ -47,7 +50,7 @@ class Tanh:
         return u * (1 - y * y)
 
 
-class Softplus:
+class GainedSoftplus:
     """y = g log(1 + e^x) with a gain g of its own for each column."""
 
     def __init__(self, n):
@@ -75,11 +78,16 @@ def third_party(draw):
     """(layer, x, *parameters)"""
     m, n = draw(sizes), draw(sizes)
     x = draw(normal(m, n, scale=st.sampled_from([1e-3, 1.0])))
-    return draw(st.sampled_from([(Tanh(), x), (Softplus(n), x, draw(normal(n)))]))
+    return draw(st.sampled_from([(Tanh(), x), (GainedSoftplus(n), x, draw(normal(n)))]))
 
 
 def fixed(lib, shape=(3, 4), seed=0):
     return lib.array(np.random.default_rng(seed).standard_normal(shape))
+
+
+def on_host(*shapes):
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(shape) for shape in shapes]
 
 
 def results(checks):
@@ -109,6 +117,32 @@ def test_eq38_central_differences_prove_smooth_layers_to_1e7(lib64, drawn):
     ):
         assert check.tolerance == (1e-13 if check.method == "adjoint" else 1e-7)
         assert check.passed, check
+
+
+@pytest.mark.parametrize(
+    ("layer", "names"),
+    [
+        (Softplus(), "dx tangent"),
+        (SquaredGain(4), "dx dparams[0] tangent"),
+        (PReLU(4), "dx dparams[0] tangent tangent_dparams[0]"),
+    ],
+)
+def test_a_layer_is_checked_for_what_it_has(layer, names):
+    checks = check_layer(layer, *on_host((3, 4), *getattr(layer, "shapes", ())))
+    assert results(checks) == dict.fromkeys([*names.split(), "adjoint"], True), checks
+
+
+def test_eq1e_a_wrong_gradient_of_the_tangent_is_caught(lib64):
+    class Wrong(PReLU):
+        def tangent_dparams(self, dy, u, x, y, a):
+            return (array_namespace(x).sum(dy * u, axis=0),)  # the rows above zero too
+
+        def dparams(self, dy, x, y, a):
+            return PReLU.tangent_dparams(self, dy, x, x, y, a)
+
+    found = results(check_layer(Wrong(4), fixed(lib64), fixed(lib64, (4,), 1)))
+    assert found.pop("tangent_dparams[0]") is False
+    assert set(found.values()) == {True}
 
 
 # ---- (36), (37), (38) themselves ----
@@ -225,7 +259,7 @@ def test_a_wrong_tangent_is_caught_twice(lib64):
     assert found == {"dx": True, "tangent": False, "adjoint": False}
 
 
-def test_two_wrongs_that_agree_with_each_other_are_caught_by_eq28(lib64):
+def test_eq36_catches_two_wrongs_that_agree_with_each_other(lib64):
     """σ(2x) for σ(x): forward and backward mode share the mistake, the adjoint test passes."""
 
     class Wrong(Tanh):
@@ -265,6 +299,35 @@ def test_a_wrong_parameter_gradient_is_caught_and_its_worst_entry_named():
     assert claimed - measured == pytest.approx(1, abs=1e-4)
     assert f"FAIL at {checks[1].worst}" in str(checks[1])
     assert str(checks[0]).endswith("pass")
+
+
+@pytest.mark.parametrize("method", ["dparams", "tangent_dparams"])
+@pytest.mark.parametrize(
+    ("returned", "got"),
+    [
+        (lambda dW, db: (dW,), "1"),
+        (lambda dW, db: (dW, db, db), "3"),
+        (lambda dW, db: dW, "ndarray"),
+    ],
+)
+def test_a_wrong_number_of_gradients_is_refused(method, returned, got):
+    class Wrong(Dense):
+        """One gradient too few, one too many, or the array that forgot its tuple."""
+
+    right = getattr(Dense, method)
+    setattr(Wrong, method, lambda *args: returned(*right(*args)))
+    message = f"^Wrong.{method}: expected a tuple of 2 gradients, .*, got {got}$"
+    with pytest.raises(MiniganError, match=message):
+        check_layer(Wrong(3, 2), *on_host((5, 3), (3, 2), (2,)))
+
+
+@pytest.mark.parametrize("missing", ["forward", "dx", "tangent", "dparams"])
+def test_a_layer_that_lacks_a_method_is_named(missing, monkeypatch):
+    monkeypatch.delattr(PReLU, missing)
+    with pytest.raises(
+        MiniganError, match=f"^PReLU: expected a layer with .*; {missing} is miss"
+    ):
+        check_layer(PReLU(4), *on_host((3, 4), (4,)))
 
 
 def test_a_forward_pass_that_drops_the_imaginary_part_does_not_pass_unseen():
@@ -448,3 +511,32 @@ def test_the_tolerance_itself_passes_and_more_does_not():
     assert not Check("a", "adjoint", np.nextafter(0.5, 1), "", 0.5).passed
     assert not Check("a", "adjoint", math.nan, "", 0.5).passed
     assert not Check("a", "adjoint", math.inf, "", 0.5).passed
+
+
+def test_a_list_of_checks_is_a_table_in_words_and_in_a_notebook():
+    checks = check_layer(Dense(3, 2), *on_host((5, 3), (3, 2), (2,)))
+    lines = repr(checks).splitlines()
+    assert len(lines) == len(checks) == 7
+    assert lines[1].split() == [
+        "Dense.dparams[0]",
+        "complex",
+        "step",
+        lines[1].split()[3],
+        "pass",
+    ]
+    html = checks._repr_html_()
+    assert html.count("<tr>") == 8
+    assert html.count("<td>pass</td>") == 7
+    assert "<td>Dense &lt;v,Ju&gt;=&lt;JTv,u&gt;</td>" in html
+    wrong = Checks([Check("a<b", "adjoint", 0.5, "a<b[3]: 1 claimed", 1e-13)])
+    assert repr(wrong).endswith("5.0e-01  FAIL at a<b[3]: 1 claimed")
+    assert "<td>FAIL at a&lt;b[3]: 1 claimed</td>" in wrong._repr_html_()
+    assert repr(Checks()) == "no checks"
+    assert type(check_network(Network([Dense(1, 1)], np.ones(2)), np.ones((1, 1)))) is Checks
+
+
+def test_a_recording_optimiser_keeps_the_gradient_and_moves_nothing():
+    optimizer, theta, dtheta = RecordingOptimizer(), np.ones(3), np.arange(3.0)
+    optimizer.step(theta, dtheta)
+    assert optimizer.dtheta is dtheta
+    np.testing.assert_array_equal(theta, 1)

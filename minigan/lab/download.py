@@ -50,8 +50,8 @@ def mnist_folder():
     Without a home it is in the system's folder for temporary files, where others may write;
     but no file is used there or anywhere that is not MNIST's by its SHA-256.
     """
-    if named := os.environ.get("MINIGAN_DATA"):
-        return Path(os.path.expanduser(named))
+    if os.environ.get("MINIGAN_DATA"):
+        return Path(os.path.expanduser(os.environ["MINIGAN_DATA"]))
     if cache := cache_folder():
         return cache / "mnist"
     import tempfile  # slow to import
@@ -130,7 +130,8 @@ def _is_dead(part):
             _lock(file)
     except (OSError, DataError):
         return False
-    return about.st_size > 0 or time.time() - about.st_mtime > 60
+    ours = about.st_uid == getattr(os, "geteuid", lambda: about.st_uid)()
+    return ours and (about.st_size > 0 or time.time() - about.st_mtime > 60)
 
 
 def _fetch(path, known, mirrors, timeout, progress):
@@ -142,7 +143,7 @@ def _fetch(path, known, mirrors, timeout, progress):
             _lock(file)
         _save(f"{mirror.rstrip('/')}/{path.name}", file, timeout, progress)
         file.flush()
-        with open_regular(file.name) as content:
+        with open_regular(file.name, _CannotWrite) as content:
             unpack(content, **known)
 
     for mirror in mirrors:

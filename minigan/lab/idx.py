@@ -66,6 +66,37 @@ def _files_in(folder):
     return found
 
 
+def choose_set(folder, found, chosen=None, split=None):
+    r"""The name in full of the set that is meant, of those that `find_idx` found.
+
+    chosen : its name, or the end of it, as letters for emnist-letters; None is the one whose
+        files bear no name, or the only one. Raises DataError if that is not clear.
+    """
+    images = (key for key in found if key[2] == "images" and split in (key[1], None))
+    sets = sorted({key[0] for key in images})
+    if not chosen and ("" in sets or not sets):
+        return ""
+    fit = [one for one in sets if chosen in (None, one, one.partition("-")[2])]
+    if chosen in fit or len(fit) == 1:
+        return chosen if chosen in fit else fit[0]
+    listed = ", ".join(one or "one without a name" for one in sets) or "no set of images"
+    raise DataError(
+        f"data: {folder} holds {listed}; choose one, as in {folder}:{(sets or ['letters'])[-1]}"
+    )
+
+
+def what_is_missing(folder, chosen, split):
+    r"""What a folder without images holds instead, and what it should hold."""
+    prefix = f"{chosen}-" if chosen else ""
+    images, labels = (f"{prefix}{file_name(split, kind)}[.gz]" for kind in ("images", "labels"))
+    names = sorted(os.listdir(folder))
+    holds = ", ".join(names[:4]) + ", …" * (len(names) > 4) if names else "nothing"
+    return (
+        f"holds no {images} but {holds}; minigan reads IDX files under MNIST's names, there or "
+        f"in {INSIDE[1]}/, labels in {labels}"
+    )
+
+
 def read_idx(path, sha256=None, shape=None):
     r"""The array in an IDX file: uint8 labels (n,) or images (n, h, w), int32 (n, 8) of QMNIST.
 

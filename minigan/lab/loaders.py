@@ -5,83 +5,210 @@ r"""Data sets by name: digits, points in the plane, folders of IDX files.
 | mnist5k | 5,000 | the first 500 of each class of MNIST's training set, shipped with minigan |
 | mnist | 60,000 | all of it, once `minigan download mnist` has run |
 | ring, grid | 100,000 | 8 Gaussians on a circle, 25 on a grid: to see which modes are lost |
-| any folder | | IDX files under MNIST's names, as Fashion-MNIST and EMNIST come |
+| any folder | | IDX files under MNIST's names, as its kin come: Fashion-MNIST, EMNIST, QMNIST |
+| FOLDER:letters | | of a folder with several sets in it, the one whose files start with emnist-letters |
 """
 
+import os
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ..arrays import check_memory
 from ..data import Dataset
-from ..errors import DataError
-from .download import MNIST_SHA256, file_name, mnist_folder, read_idx
+from ..errors import DataError, real_number, whole_number
+from .download import known_mnist, mnist_folder
+from .files import why
+from .idx import INSIDE, choose_set, file_name, find_idx, read_idx, what_is_missing
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    r"""What a loader knows of a `Dataset` beyond its rows.
+
+    folder : the absolute path of the folder that its files lie in
+    unseen : what `held_out` returns, in words
+    held_out : from about how many rows are wanted, a `Dataset` that training never sees, or None
+    more : a larger `Dataset` of which this one is a part, or None
+    modes : of a mixture of Gaussians, their centres (k, d), and `std` the deviation of each
+    digits : whether these are MNIST's digits, which a classifier of `mnist5k` can read
+    """
+
+    folder: Path | None = None
+    unseen: str = "test rows"
+    held_out: Callable = lambda n: None
+    more: Callable = lambda: None
+    modes: np.ndarray | None = None
+    std: float = 0.0
+    digits: bool = False
 
 
 def load(name, data_dir=None):
-    r"""The `Dataset` called `name`, one of the table above, or in the folder `name`.
+    r"""The `Dataset` called `name`, one of the table above.
 
     data_dir : where the full MNIST lies; None is the folder it is downloaded to
 
     Raises DataError. A folder that is itself called mnist can be given as ./mnist.
     """
-    if name == "mnist":
-        return mnist(data_dir)
-    if name in BUILT_IN:
-        return BUILT_IN[name]()
-    if not Path(name).is_dir():
-        known = ", ".join(("mnist", *BUILT_IN))
-        raise DataError(f"data: expected {known} or a folder of IDX files, got {str(name)!r}")
-    return idx_folder(name)
+    name = _as_text("data", name)
+    if name in DIGITS:
+        return DIGITS[name](data_dir)
+    return MIXTURES[name]() if name in MIXTURES else idx_folder(name)
 
 
-def mnist5k():
-    r"""The digits shipped with minigan; see digits/PROVENANCE.txt."""
+def identify(name, data_dir=None):
+    r"""(name, data_dir) as they mean the same wherever the program is started later.
+
+    A folder becomes its absolute path, with the name of the set that is meant, if it has one.
+    """
+    name = _as_text("data", name)
+    data_dir = None if data_dir is None else _absolute(_as_text("data_dir", data_dir))
+    if name in DIGITS or name in MIXTURES:
+        return name, data_dir
+    folder, chosen = _folder_of(name)
+    folder, found = find_idx(folder)
+    chosen = choose_set(folder, found, chosen)
+    return (f"{folder}:{chosen}" if chosen else str(folder)), data_dir
+
+
+def short_label(name):
+    r"""For the `name` that `identify` returned, a short one, which no other folder has."""
+    if name in DIGITS or name in MIXTURES:
+        return name
+    import hashlib
+
+    folder, chosen = _folder_of(name)
+    title = re.sub(r"[^\w.-]+", "_", _title(folder, chosen))[:40]
+    return f"{title}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:6]}"
+
+
+def mnist5k(data_dir=None):
+    r"""The digits shipped with minigan; see digits/PROVENANCE.txt.
+
+    data_dir : where the test digits lie, for `evaluate`
+    """
     digits = Path(__file__).parent / "digits" / "mnist5k.npz"
+    source = Source(
+        held_out=lambda n: _mnist_if_there(data_dir, "test"),
+        more=lambda: _mnist_if_there(data_dir, "train"),
+        digits=True,
+    )
     with digits.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        return Dataset(_pixels(arrays["x"]), arrays["labels"], (28, 28), "mnist5k")
+        x, labels = _pixels(arrays["x"]), arrays["labels"]
+    return Dataset(x, labels, (28, 28), "mnist5k", source=source)
 
 
 def mnist(data_dir=None, split="train"):
     r"""The 60,000 digits of the split "train" or the 10,000 of "test", verified."""
-    return idx_folder(data_dir or mnist_folder(), split, MNIST_SHA256.get(split))
+    found = _mnist_if_there(data_dir, split)
+    if found is None:
+        folder = data_dir or mnist_folder()
+        raise DataError(
+            f"data: {folder} does not hold both {file_name(split, 'images')}[.gz] and "
+            f"{file_name(split, 'labels')}[.gz]; `minigan download mnist` fetches them"
+        )
+    return found
 
 
-def idx_folder(folder, split="train", sha256=None):
+def _mnist_if_there(data_dir, split):
+    r"""`mnist`, or None where one of the two files is absent."""
+    file_name(split, "images")  # refuses another split
+    folder, found = find_idx(_absolute(data_dir or mnist_folder()))
+    paths = {kind: found.get(("", split, kind)) for kind in ("images", "labels")}
+    if None in paths.values():
+        return None
+    arrays = {kind: read_idx(path, **known_mnist(split, kind)) for kind, path in paths.items()}
+    source = Source(folder, held_out=lambda n: _mnist_if_there(folder, "test"), digits=True)
+    x, shape = _pixels(arrays["images"]), arrays["images"].shape[1:]
+    return Dataset(x, arrays["labels"], shape, "mnist", source=source)
+
+
+def idx_folder(folder, split="train"):
     r"""The images in a folder of IDX files, and their labels if they are there.
 
-    sha256 : of the genuine "images" and "labels"; with it, both must be there and right
+    folder : its path, and after a colon the set that is meant, if there are several
     """
-    images, labels = (_find(folder, split, kind) for kind in ("images", "labels"))
-    if images is None or (sha256 and labels is None):
-        hint = "; `minigan download mnist` fetches it" if sha256 else ""
-        missing = file_name(split, "labels" if images else "images")
-        raise DataError(f"data: {folder} holds no {missing}[.gz]{hint}")
-    known = sha256 or {}
-    images = _read_images(images, known.get("images"))
-    labels = labels and read_idx(labels, known.get("labels"))
-    name = "mnist" if sha256 else Path(folder).resolve().name
-    return Dataset(_pixels(images), labels, images.shape[1:], name)
+    folder, chosen = _folder_of(_as_text("data", folder))
+    inside, found = find_idx(folder)
+    chosen = choose_set(inside, found, chosen, split)
+    images = found.get((chosen, split, "images"))
+    if images is None:
+        raise DataError(f"data: {folder} {what_is_missing(folder, chosen, split)}")
+    return _idx_set(inside, found, chosen, split)
 
 
-def _find(folder, split, kind):
-    r"""The split's file of that kind under any of the names in use, or None."""
-    name = file_name(split, kind).replace("t10k", "(t10k|test)").replace("-idx", "[-.]idx")
-    named = re.compile(rf"(emnist-\w+-)?{name}(\.gz)?").fullmatch
-    folder = Path(folder)
-    inside = folder.iterdir() if folder.is_dir() else ()
-    found = sorted(path.name for path in inside if named(path.name))
-    if len({one.removesuffix(".gz") for one in found}) > 1:
-        raise DataError(f"data: {folder} holds more than one set: {', '.join(found)}")
-    return folder / found[0] if found else None
+def _idx_set(folder, found, chosen, split):
+    r"""The `Dataset` of one set of the files found in a folder; None if it is not there."""
+    images, labels = (found.get((chosen, split, kind)) for kind in ("images", "labels"))
+    if images is None:
+        return None
+    x, shape = _read_images(images)
+    labels = labels and _read_labels(labels, len(x), images)
+    source = Source(
+        folder, held_out=lambda n: _idx_set(folder, find_idx(folder)[1], chosen, "test")
+    )
+    return Dataset(x, labels, shape, _title(folder, chosen), source=source)
 
 
-def _read_images(path, sha256):
-    images = read_idx(path, sha256)
+def _folder_of(name):
+    r"""(absolute path of a folder, the set in it that is meant, or None)."""
+    for path, colon, chosen in ((name, "", None), name.rpartition(":")):
+        path = os.path.expanduser(path)
+        if os.path.isdir(path):
+            return Path(_absolute(path)), chosen
+    known = ", ".join((*DIGITS, *MIXTURES))
+    if os.path.basename(name) != name:
+        raise DataError(
+            f"data: there is no folder {name}, or not any more; name with --data where the "
+            f"IDX files are, or one of {known}"
+        )
+    raise DataError(f"data: expected {known} or a folder of IDX files, got {name!r}")
+
+
+def _read_images(path):
+    r"""(rows, shape of an image) from an IDX file of images."""
+    images = read_idx(path)
     if images.ndim != 3:
         raise DataError(f"{path}: expected images (n, height, width), got {images.shape}")
-    # EMNIST's are stored column by column
-    return images.swapaxes(1, 2) if path.name.startswith("emnist") else images
+    if path.name.startswith("emnist"):  # these are stored column by column
+        images = images.swapaxes(1, 2)
+    return _pixels(images), images.shape[1:]
+
+
+def _read_labels(path, n, images):
+    labels = read_idx(path)
+    if labels.ndim == 2:
+        labels = labels[:, 0]  # QMNIST's other columns say who wrote the digit
+    if labels.ndim != 1:
+        raise DataError(f"{path}: expected labels (n,), got {labels.shape}")
+    if len(labels) != n:
+        raise DataError(
+            f"data: {images} holds {n} images, but {path.name} {len(labels)} labels"
+        )
+    return labels
+
+
+def _title(folder, chosen):
+    r"""What messages call the data: the set's name, or that of the folder of the files."""
+    inside = folder.name in INSIDE
+    return chosen or (folder.parent.name if inside else folder.name) or folder.name or "data"
+
+
+def _as_text(what, path):
+    try:
+        return os.fsdecode(path)
+    except TypeError:
+        raise DataError(f"{what}: expected a name or a path, got {path!r}") from None
+
+
+def _absolute(path):
+    try:
+        return os.path.realpath(path)
+    except OSError as error:  # the folder in which the program runs has gone
+        raise DataError(f"data: {path} cannot be found: {why(error)}") from None
 
 
 def _pixels(images):
@@ -105,31 +232,32 @@ def ring(n=100_000, radius=1.0, std=0.01, modes=8, seed=0):
 
     Source: the protocol of Lin et al. (2018), PacGAN.
     """
-    return _mixture(ring_modes(modes, radius), n, std, seed, "ring")
+    modes = whole_number("modes", modes, "[1, 1e6]", DataError)
+    radius = real_number("radius", radius, error=DataError)
+    return _mixture("ring", ring_modes(modes, radius), n, std, seed)
 
 
 def grid(n=100_000, std=0.05, seed=0):
     r"""The same around `grid_modes`."""
-    return _mixture(grid_modes(), n, std, seed, "grid")
+    return _mixture("grid", grid_modes(), n, std, seed)
 
 
-def _mixture(centres, n, std, seed, name):
-    if n < 1 or len(centres) < 1:
-        raise DataError(f"{name}: expected n and modes from 1, got {n} and {len(centres)}")
+def _mixture(name, centres, n, std, seed):
+    n = whole_number("n", n, error=DataError)
+    std = real_number("std", std, "[0, inf)", DataError)
+    seed = whole_number("seed", seed, "[0, inf)", DataError)
+    check_memory(f"{name}: {n} points", 64 * n)
     rng = np.random.default_rng(seed)
     labels = rng.integers(len(centres), size=n)
-    return Dataset(centres[labels] + std * rng.standard_normal((n, 2)), labels, None, name)
+    x = centres[labels] + std * rng.standard_normal((n, 2))
+    source = Source(
+        unseen="newly drawn points",
+        held_out=lambda n: _mixture(name, centres, n, std, seed + 1),
+        modes=centres,
+        std=std,
+    )
+    return Dataset(x, labels, None, name, range(len(centres)), source)
 
 
-BUILT_IN = {"mnist5k": mnist5k, "ring": ring, "grid": grid}
-
-
-def identify(name, data_dir=None):
-    r"""(name or absolute path, absolute data_dir): the data as config.json keeps it."""
-    folder = None if data_dir is None else str(Path(data_dir).resolve())
-    return (name if name in ("mnist", *BUILT_IN) else str(Path(name).resolve())), folder
-
-
-def short_label(name):
-    r"""A short name of the data for a run folder."""
-    return Path(name).name
+DIGITS = {"mnist": mnist, "mnist5k": mnist5k}
+MIXTURES = {"ring": ring, "grid": grid}
