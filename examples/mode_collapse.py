@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 import minigan
-from minigan.data import ring
+from minigan.lab.loaders import ring
 from minigan.lab.plots import film_gif
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 3_000

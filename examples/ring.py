@@ -10,11 +10,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 import minigan
-import minigan.data
+import minigan.lab.loaders
 from minigan.lab.plots import film_gif, samples_png
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 3_000
-data = minigan.data.ring(std=0.05)
+data = minigan.lab.loaders.ring(std=0.05)
 model = minigan.GAN(n_data=2, output="linear", n_noise=2)
 
 frames = []

@@ -9,7 +9,7 @@ Pixels lie in [0, 1], with 0 the background.
 
 import operator
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -58,13 +58,21 @@ class Dataset:
             what = f"{self.x.shape[1]} columns"
         else:
             what = "images of {} x {}".format(*self.image_shape)
-        labelled = describe_classes(self.classes) if self.classes else "no labels"
-        return f"<Dataset {self.name!r}: {len(self):,} rows, {what}, {labelled}>"
+        return f"<Dataset {self.name!r}: {len(self):,} rows, {what}, {self.describe_classes()}>"
 
     @property
     def n_classes(self):
         r"""The number of classes, or 0 without labels."""
         return len(self.classes)
+
+    def describe_classes(self):
+        r"""The classes in words: "the 26 classes 1 to 26", or "the 3 classes 0, 2, 5"."""
+        k, classes = self.n_classes, self.classes
+        if k < 2:
+            return f"the one class {classes[0]}" if k else "no labels"
+        if classes[-1] - classes[0] == k - 1:
+            return f"the {k} classes {classes[0]} to {classes[-1]}"
+        return f"the {k} classes {', '.join(map(str, classes[:10]))}{', ...' * (k > 10)}"
 
     def part(self, rows):
         r"""Some of the rows: a slice, their numbers or a mask. The classes are the same."""
@@ -78,14 +86,6 @@ def as_dataset(data):
     For images or labels of your own: `Dataset(x, labels, image_shape=(28, 28))`.
     """
     return data if isinstance(data, Dataset) else Dataset(data)
-
-
-def describe_classes(classes):
-    r"""Classes in words: "the 26 classes 1 to 26", or "the 3 classes 0, 2, 5"."""
-    k, few = len(classes), ", ".join(map(str, classes[:10])) + ", ..." * (len(classes) > 10)
-    if k > 1 and list(classes) == list(range(classes[0], classes[0] + k)):
-        few = f"{classes[0]} to {classes[-1]}"
-    return f"the {k} classes {few}" if k > 1 else f"the one class {few}"
 
 
 def _as_array(name, given):
@@ -150,9 +150,10 @@ def _as_image_shape(data, x):
 
 def _as_labels(given, classes, n):
     r"""(labels as numbers of classes, classes), both checked."""
+    classes = np.ravel([] if classes is None else np.array(classes, dtype=object)).tolist()
     classes = tuple(whole_number("classes", value, "[0, inf)", DataError) for value in classes)
-    if len(set(classes)) < len(classes):
-        raise DataError(f"classes: expected different numbers, got {list(classes)}")
+    if list(classes) != sorted(set(classes)):
+        raise DataError(f"classes: expected ascending numbers, got {list(classes)}")
     if given is None:
         return None, ()
     labels = _as_array("labels", given)
@@ -164,7 +165,10 @@ def _as_labels(given, classes, n):
     if low < 0:
         raise DataError(f"labels: expected 0 or more, got {low}")
     if classes and high >= len(classes):
-        raise DataError(f"labels: expected numbers of the {len(classes)} classes, got {high}")
+        raise DataError(
+            f"labels: with classes given, expected their numbers, 0 to {len(classes) - 1}, "
+            f"got {high}"
+        )
     if classes or (high < n and np.bincount(labels.astype(np.int64)).all()):
         return labels.astype(np.int64, copy=False), classes or tuple(range(high + 1))
     values, numbers = np.unique(labels, return_inverse=True)

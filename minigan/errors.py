@@ -120,7 +120,7 @@ def _inside(name, number, within, error):
     under = number <= high if within[-1] == "]" else number < high
     if over and under:
         return number
-    if math.isinf(high):
+    if high >= 9e15:  # as good as infinite
         expected = {"[": f"must be at least {low:g}", "(": "expected a positive number"}
         expected = "expected a finite number" if math.isinf(low) else expected[within[0]]
     else:

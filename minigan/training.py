@@ -114,9 +114,16 @@ def check_fit(model, data):
         )
     if model.n_condition and data.labels is None:
         raise DataError(f"data: {data.name} has no labels, which a conditional model needs")
-    if model.n_condition and data.n_classes > model.n_condition:
+    k = data.n_classes
+    if model.n_condition and data.classes != tuple(range(k)) and k != model.n_condition:
+        to = f" to {k - 1}" if k > 1 else ""
         raise DataError(
-            f"labels: {data.name} has labels up to {data.n_classes - 1}, "
+            f"labels: {data.name} has {data.describe_classes()}, numbered 0{to} here, so "
+            f"n_classes must be {k}, got {model.n_condition}"
+        )
+    if model.n_condition and k > model.n_condition:
+        raise DataError(
+            f"labels: {data.name} has labels up to {k - 1}, "
             f"the model has {model.n_condition} classes"
         )
 

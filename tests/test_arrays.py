@@ -1,15 +1,31 @@
-"""Chapter 0: the switch, and what it says when CuPy cannot be had."""
+"""Chapter 0: the switch, and what it says when CuPy cannot be had; two libraries never meet;
+what is larger than the memory is refused."""
 
 import builtins
 import subprocess
 import sys
 import types
 
+import array_api_strict
 import numpy as np
 import pytest
 
-from minigan import GAN, BackendError, asarray_like, backend, to_numpy
+from minigan import (
+    CGAN,
+    GAN,
+    SGD,
+    Adam,
+    BackendError,
+    Network,
+    RMSProp,
+    asarray_like,
+    backend,
+    mlp,
+    to_numpy,
+)
 from minigan.arrays import array_namespace
+
+SMALL = {"n_data": 4, "n_noise": 3, "G_hidden": (6,), "D_hidden": (5, 2)}
 
 
 def test_numpy_is_the_default(monkeypatch):
@@ -65,6 +81,40 @@ def test_two_libraries_in_one_call_are_both_named(lib):
         model.update(x, model.noise(2, np.random.default_rng(0)))
 
 
+def abroad(host):
+    """The array in another library than NumPy."""
+    return array_api_strict.asarray(host, device=array_api_strict.Device("device1"))
+
+
+def meet(call):
+    with pytest.raises(BackendError, match="met in one call"):
+        call()
+
+
+def test_two_libraries_never_meet():
+    model, conditional = GAN(**SMALL), CGAN(**SMALL, n_classes=2)
+    x, z, c = (np.ones((5, n), "float32") for n in (4, 3, 2))
+    theta, network = np.zeros(3), mlp((4, 2), np.random.default_rng(0))
+    for optimizer in (SGD(), RMSProp(), Adam()):
+        meet(lambda optimizer=optimizer: optimizer.step(theta, abroad(theta)))
+        meet(lambda optimizer=optimizer: optimizer.step(abroad(theta), theta))
+    meet(lambda: network.forward(abroad(x)))
+    for join, rows in ((conditional.G_input, z), (conditional.D_input, x)):
+        meet(lambda join=join, rows=rows: join(rows, abroad(c)))
+        meet(lambda join=join, rows=rows: join(abroad(rows), c))
+    for rows, noise in ((abroad(x), z), (x, abroad(z)), (abroad(x), abroad(z))):
+        meet(lambda rows=rows, noise=noise: model.update(rows, noise))
+
+
+def test_it_is_the_update_itself_that_refuses_before_any_pass(monkeypatch):
+    model, passes = GAN(**SMALL), []
+    monkeypatch.setattr(Network, "forward", lambda *_: passes.append(1))
+    x, z = np.ones((5, 4), "float32"), np.ones((5, 3), "float32")
+    for rows, noise in ((abroad(x), z), (x, abroad(z)), (abroad(x), abroad(z))):
+        meet(lambda rows=rows, noise=noise: model.update(rows, noise))
+    assert passes == []
+
+
 def test_what_is_not_an_array_is_refused():
     with pytest.raises(BackendError, match="expected an array of numpy or cupy, got list"):
         array_namespace([1.0, 2.0])
@@ -81,3 +131,26 @@ def test_importing_minigan_imports_little_besides_numpy():
     assert "minigan" in loaded.split()
     assert not slow & set(loaded.split())
     assert random == "False"
+
+
+LIMITED = """
+import resource, minigan
+resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9, 2 * 10**9))
+model = minigan.GAN(n_data=10, n_noise=10, G_hidden=(), D_hidden=())
+assert model.sample(100).shape == (100, 10)
+for refused in (lambda: model.sample(10**8), lambda: minigan.GAN(n_data=10**6)):
+    try:
+        refused()
+    except minigan.MiniganError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux enforces such a limit")
+def test_a_limit_of_the_system_is_known_and_named():
+    found = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True)
+    samples, network = found.stdout.splitlines()
+    assert samples.startswith("100,000,000 samples would take ")
+    assert network.startswith("a network of the widths 100 128 128 1000000 would take ")
+    for sentence in (samples, network):
+        assert sentence.endswith(" GB of memory; there are 2.0")

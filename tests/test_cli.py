@@ -57,7 +57,7 @@ def runs(tmp_path_factory):
 def test_a_run_folder_holds_everything(runs, run):
     folder = runs / "runs" / run
     files = {"config.json", "metrics.csv", "checkpoint.npz", "frames"}
-    files |= {"samples.png", "losses.png", "film.gif"}
+    files |= {"samples.png", "losses.png", "film.gif", ".lock"}
     assert set(os.listdir(folder)) == files
     config = json.loads((folder / "config.json").read_text())
     assert config["steps"] == 30
@@ -186,13 +186,14 @@ def test_kill_minus_nine_leaves_a_run_that_can_be_resumed(tmp_path):
     [
         (["train", "gan"], "--resume continues it, --overwrite replaces it"),
         (["train", "gan", "--out", "."], "not empty and not a run of minigan"),
-        (["train", "gan", "--resume", "--out", "nowhere"], "no run of minigan here"),
+        (["train", "gan", "--resume", "--out", "nowhere"], "no run of minigan is here"),
         (["train", "gan", "--resume", "--overwrite"], "exclude each other"),
-        (["train", "gan", "--resume", "--lr", "0.5"], "was begun with lr = 0.001, not 0.5"),
+        (["train", "gan", "--resume", "--slope", "0.5"], "begun with slope = 0.2, not 0.5"),
+        (["train", "gan", "--resume", "--lr", "-1"], "lr: expected a positive number, got -1"),
         (["train", "cgan", "--resume", "--out", "runs/gan-mnist5k"], "holds a gan run"),
         (
             ["train", "gan", "--out", "new", "--steps", "0"],
-            "--steps: must be at least 1, got 0",
+            "steps: must be at least 1, got 0",
         ),
         (["train", "gan", "--out", "new", "--lr", "-1"], "lr: expected a positive number"),
         (["train", "gan", "--out", "new", "--batch-size", "5001"], "5001"),
@@ -200,15 +201,18 @@ def test_kill_minus_nine_leaves_a_run_that_can_be_resumed(tmp_path):
         (["train", "gan", "--out", "new", "--data", "fashion"], "fashion"),
         (["train", "gan", "--out", "new", "--n-noise", "0"], "n_noise: must be at least 1"),
         (["train", "wgan", "--out", "new", "--clip", "0"], "clip: expected a positive number"),
-        (["train", "cgan", "--out", "new", "--n-classes", "9"], "labels up to 9"),
+        (["train", "cgan", "--out", "new", "--n-classes", "9"], "9"),
         (["train", "gan", "--out", "new", "--backend", "cupy"], "backend: CuPy"),
-        (["train", "gan", "--out", "/proc/new"], "cannot use the run folder /proc/new"),
-        (["sample", "nowhere", "-o", "x.png"], "no run of minigan here"),
+        (["train", "gan", "--out", "/proc/new"], "cannot make the run folder /proc/new"),
+        (["sample", "nowhere", "-o", "x.png"], "no run of minigan is here"),
         (["sample", "runs/gan-mnist5k", "-o", "x.jpg"], "ending in .png or .npz, got x.jpg"),
-        (["sample", "runs/gan-mnist5k", "-n", "0", "-o", "x.png"], "-n: must be at least 1"),
+        (["sample", "runs/gan-mnist5k", "-n", "0", "-o", "x.png"], "n: must be at least 1"),
         (["sample", "runs/gan-mnist5k", "--labels", "1", "-o", "x.png"], "is not conditional"),
         (["sample", "runs/cgan-mnist5k", "--labels", "12", "-o", "x.png"], "got 12"),
-        (["sample", "runs/cgan-mnist5k", "--labels", "1", "-n", "2", "-o", "x.png"], "n: 2"),
+        (["sample", "runs/gan-mnist5k", "-n", "10" + 10 * "0", "-o", "x.npz"], "GB of memory"),
+        (["sample", "runs/gan-mnist5k", "-o", "runs/gan-mnist5k/checkpoint.npz"], "belongs to"),
+        (["train", "gan", "--out", "new", "--n-noise", "1" + 9 * "0"], "GB of memory"),
+        (["train", "gan", "--out", "new", "--seed", "-1"], "seed: must be at least 0, got -1"),
         (["sample", "runs/gan-mnist5k", "-o", "no/such/x.png"], "cannot write no/such/x.png"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -241,7 +245,7 @@ def test_a_run_that_diverges_keeps_its_checkpoint(tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("minigan: step ")
     assert "not finite: " in done.stderr
-    assert "the last good checkpoint" in done.stderr
+    assert "the last good state is in" in done.stderr
     assert done.stderr.count("\n") == 1
     load_checkpoint(tmp_path / "runs/gan-mnist5k/checkpoint.npz")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-SOURCES = sorted((HERE.parent / "minigan").glob("*.py"))
+PACKAGE = HERE.parent / "minigan"
+SOURCES = sorted([*PACKAGE.glob("*.py"), *PACKAGE.glob("lab/*.py")])
 ANSWERS_WITH_A_LIBRARY = ("array_namespace", "backend")
 
 
@@ -54,6 +55,7 @@ def test_the_reader_of_the_source_sees_every_way_of_asking():
     assert asked_of_the_library(source) == {"exp", "concat", "zeros", "sum", "ones"}
     assert asked().keys() >= {"exp", "where", "sum", "concat", "maximum", "clip", "finfo"}
     assert "layers.py" in asked()["astype"]
+    assert any(path.parent.name == "lab" for path in SOURCES)
 
 
 def test_every_name_is_in_cupys_published_list():

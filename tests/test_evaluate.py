@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigan.data import Dataset, grid_modes, load, ring
+from minigan.data import Dataset
 from minigan.lab import evaluate, metrics
 from minigan.lab.classifier import Classifier
 from minigan.lab.cli import main
+from minigan.lab.loaders import Source, grid_modes, idx_folder, load, ring
 from minigan.lab.models import build
 
 TINY = ["--G-hidden", "8", "--D-hidden", "8", "--n-noise", "4", "--batch-size", "16"]

@@ -23,10 +23,13 @@ from minigan import (
     LSGAN,
     WGAN,
     WGANGP,
+    Dense,
     Network,
+    mlp,
     to_numpy,
 )
 from minigan.gradcheck import RecordingOptimizer, check_gradient, to_complex
+from minigan.lab.models import MODELS
 from minigan.penalty import gradient_penalty
 
 GP_ADAM = functools.partial(ReferenceAdam, beta2=0.9)
@@ -385,3 +388,93 @@ def test_eq17a_samples_come_from_the_average_of_the_generators_parameters(lib64)
     assert relative(model.G_average.theta, mean) < 1e-14
     expected = small.reference.fakes(mean, small.z, None)
     assert relative(model.generate(z), expected) < 1e-13
+
+
+# ---- one iteration ----
+
+SMALL = {"n_data": 4, "n_noise": 3, "G_hidden": (6,), "D_hidden": (5, 2)}
+
+
+class Still:
+    """An optimiser that moves nothing, past the first steps, when a WGAN takes a hundred."""
+
+    t = 26
+
+    def step(self, theta, dtheta):
+        pass
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_an_iteration_takes_its_rows_and_gives_every_fake_its_condition(name):
+    options = {"n_classes": 3} if name.startswith("c") else {}
+    model, m, seen = MODELS[name](**SMALL, **options), 5, []
+    if model.n_condition:
+        labels = np.array([2, 0, 1, 1, 0])
+        c = np.eye(3, dtype="float32")[labels]
+    else:
+        labels = c = None
+    model.G_optimizer = model.D_optimizer = Still()
+    D_update = model.D_update
+
+    def watched(x, x_fake, c=None, *more):
+        seen.append((x_fake.shape, c))
+        return D_update(x, x_fake, c, *more)
+
+    model.D_update = watched
+    rows = iter([(np.full((m, 4), 0.5, "float32"), labels)] * 9)
+    record = model.iteration(rows, np.random.default_rng(0))
+    steps = 5 if "wgan" in name else 1
+    assert len(list(rows)) == 9 - steps
+    assert len(seen) == steps - 1
+    assert {"loss_D", "loss_G"} <= record.keys()
+    for shape, condition in seen:
+        assert shape == (m, 4)
+        np.testing.assert_array_equal(condition, c)
+
+
+def test_further_fakes_of_a_critic_are_fresh_and_follow_the_condition():
+    model = MODELS["cwgan"](**SMALL, n_classes=3, n_critic=2)
+    labels, z = [np.array([0, 1, 2]), np.array([2, 2, 1])], []
+    seen, forward = [], model.G.forward
+    model.G_optimizer = model.D_optimizer = Still()
+    noise = model.noise
+    model.noise = lambda *args: z.append(noise(*args)) or z[-1]
+    model.G.forward = lambda x: seen.append(x) or forward(x)
+    fakes, D_update = [], model.D_update
+    model.D_update = lambda x, x_fake, *more: fakes.append(x_fake) or D_update(x, x_fake, *more)
+    rows = iter([(np.ones((3, 4), "float32"), each) for each in labels])
+    model.iteration(rows, np.random.default_rng(0))
+    assert (z[0] != z[1]).all()
+    np.testing.assert_array_equal(fakes, [forward(seen[1])[-1]])
+    for G_input, noise, classes in zip(seen, z, labels):
+        np.testing.assert_array_equal(G_input, np.hstack([noise, np.eye(3)[classes]]))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_plain_steps_report_what_the_update_reports(name):
+    options = {"n_classes": 3} if name.startswith("c") else {}
+    x, z = (np.random.default_rng(i).random((5, n)) for i, n in ((0, 4), (1, 3)))
+    records = []
+    for plain in (True, False):
+        model = MODELS[name](**SMALL, **options, dtype="float64")
+        c, rng = model.condition(np.array([0, 1, 2, 0, 1])), np.random.default_rng(2)
+        if plain:
+            record, x_fake = model.G_step(z, c)
+            record |= model.D_step(x, x_fake, c, rng)
+        else:
+            record = model.update(x, z, c, rng)
+        records.append({key: float(value) for key, value in record.items()})
+    assert records[0] == pytest.approx(records[1], rel=1e-12)
+
+
+def test_a_gradient_does_not_compute_the_delta_of_the_input(monkeypatch):
+    asked, dx = [], Dense.dx
+    monkeypatch.setattr(Dense, "dx", lambda self, *a: asked.append(self.n) or dx(self, *a))
+    network = mlp((3, 4, 5, 2), np.random.default_rng(0))
+    trace = network.forward(np.ones((6, 3), "float32"))
+    network.gradient(trace, trace[-1])
+    assert asked == [5, 4]
+    asked.clear()
+    model = GAN(**SMALL)
+    model.update(np.ones((7, 4), "float32"), np.ones((7, 3), "float32"))
+    assert asked == [2, 5, 4, 6]  # D's deltas of both players, G's through D, G's own

@@ -8,20 +8,21 @@ parameters are kept in the user's cache. Its last hidden layer also serves as th
 space in which distributions of digits are compared.
 """
 
+import contextlib
 import hashlib
-import os
-from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError, RunError
+from ..errors import DataError, DivergedError, real_number, whole_number
 from ..losses import softmax_cross_entropy
 from ..network import mlp
 from ..optim import Adam
-from .files import write_whole
+from .download import cache_folder
+from .files import read_bytes, write_whole
 
 SIDE = 28
 HIDDEN = 512, 128
+CHECKED = 32  # bytes of a `checksum`
 VERSION = 1  # of the training; a new one leaves old caches alone
 FEATURES = -2  # in a trace: the last hidden layer's output
 
@@ -43,14 +44,17 @@ class Classifier:
     def __init__(self, data, epochs=40, seed=0, batch_size=100, lr=2e-3, cache=False):
         if data.image_shape != (SIDE, SIDE) or data.labels is None:
             raise DataError(f"{data.name}: a classifier needs labelled 28 x 28 images")
-        training = epochs, seed, batch_size, lr
+        epochs, m = whole_number("epochs", epochs), whole_number("batch_size", batch_size)
+        seed, lr = whole_number("seed", seed, "[0, inf)"), real_number("lr", lr, "(0, inf)")
+        training = epochs, seed, m, lr
         rng = np.random.default_rng(seed)
         self.n_classes = data.n_classes
         self.network = mlp((SIDE * SIDE, *HIDDEN, data.n_classes), rng, slope=0.1)
-        path = cache_folder() / f"classifier-{fingerprint(data, training)}.npz"
-        if not (cache and self._recall(path)):
-            self._train(data, rng, epochs, batch_size, lr)
-            if cache:
+        folder = cache_folder() if cache else None
+        path = folder and folder / f"classifier-{fingerprint(data, training)}.bin"
+        if not (path and self._recall(path)):
+            self._train(data, rng, epochs, m, lr)
+            if path:
                 self._keep(path)
 
     def _train(self, data, rng, epochs, m, lr):
@@ -65,26 +69,32 @@ class Classifier:
                 trace = self.network.forward(warped(images[rows], rng))
                 _, ds = softmax_cross_entropy(trace[-1], targets[data.labels[rows]])
                 optimizer.step(self.network.theta, self.network.gradient(trace, ds))
+        if not np.isfinite(self.network.theta).all():
+            raise DivergedError(f"{data.name}: the classifier has diverged; try a smaller lr")
 
     def _recall(self, path):
         r"""Whether the file held parameters that fit; whatever else it holds is ignored."""
+        theta = self.network.theta
         try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-                theta = arrays["theta"]
-        except Exception:  # absent, cut short, not ours: train again
+            content = read_bytes(path, CHECKED + theta.nbytes, DataError)
+        except DataError:  # absent, too large, not a file
             return False
-        fits = theta.shape == self.network.theta.shape and theta.dtype == np.float32
-        if fits and np.isfinite(theta).all():
-            self.network.theta[...] = theta
-            return True
-        return False
+        sum_of_it, content = content[:CHECKED], content[CHECKED:]
+        if len(content) != theta.nbytes or sum_of_it != checksum(content):
+            return False
+        numbers = np.frombuffer(content, "<f4")
+        if not np.isfinite(numbers).all():
+            return False
+        theta[...] = numbers
+        return True
 
     def _keep(self, path):
-        try:
+        content = self.network.theta.astype("<f4").tobytes()
+        with contextlib.suppress(
+            OSError, DataError
+        ):  # it only costs the next call some seconds
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, lambda file: np.savez(file, theta=self.network.theta))
-        except (OSError, RunError):
-            pass  # a folder that cannot be written costs the next call some seconds
+            write_whole(path, lambda file: file.write(checksum(content) + content), DataError)
 
     def trace(self, x):
         r"""Every layer's output for the rows x (m, 784)."""
@@ -99,9 +109,9 @@ class Classifier:
         return self.trace(x)[FEATURES]
 
 
-def cache_folder():
-    r"""Where minigan keeps what it can make again: MINIGAN_CACHE, or ~/.cache/minigan."""
-    return Path(os.environ.get("MINIGAN_CACHE") or "~/.cache/minigan").expanduser()
+def checksum(content):
+    r"""What a file in the cache begins with, as bytes: the SHA-256 of the rest of it."""
+    return hashlib.sha256(content).digest()
 
 
 def fingerprint(data, training):

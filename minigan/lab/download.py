@@ -203,7 +203,7 @@ def _pieces(url, timeout):
 
 
 def _receive(url, timeout, put, given_up):
-    r"""Put the length and each piece, in tuples; at the end an empty one, or what went wrong."""
+    r"""Put the length and each piece, in tuples; at the end an empty one, or the error."""
     from urllib.request import urlopen
 
     try:

@@ -5,6 +5,8 @@ expected to do better, and one that does has found a weakness of the measure. Wh
 be had, both are compared with rows that neither the generator nor the classifier has seen:
 MNIST's test digits, the "t10k" files of a folder, or newly drawn points. Else the data is
 halved: the control is one half, what it is compared with the other.
+
+What there is to compare with is known from the data's `Source`, never from its name.
 """
 
 import json
@@ -12,10 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data import Dataset
-from ..errors import DataError, MiniganError, RunError
+from ..errors import DataError, DivergedError, MiniganError, RunError, whole_number
 from . import metrics
-from .loaders import grid, grid_modes, idx_folder, load, mnist, ring, ring_modes
+from .loaders import Source, load, mnist5k
 from .parzen import parzen
 
 TEXT = "measure what a run's samples are worth, beside genuine data"
@@ -27,8 +28,9 @@ EXAMPLES = """examples:
 
 The table is also kept in RUN/metrics.json.
 """
-MIXTURES = {"ring": (ring, ring_modes, 0.01), "grid": (grid, grid_modes, 0.05)}
 LARGEST_W1 = 2000  # rows: the time of an assignment grows with their cube
+LEAST = 10  # rows, of which something can be said
+ENOUGH = 10_000  # rows that were never seen
 
 
 def add_options(command):
@@ -57,79 +59,88 @@ def evaluate_command(args):
     return 0
 
 
-def evaluate(model, data, n=None, data_dir=None, seed=1):
+def evaluate(model, data, n=None, seed=1):
     r"""Every measure of the model's samples and of genuine rows, as a dictionary.
 
     model : a trained `Game`; data : the `Dataset` it learned from
     n : samples; None is 10,000 pictures or 2,500 points, fewer if there are fewer genuine
-    data_dir : where MNIST's test digits are looked for; by default the user's cache
 
     "samples" and "genuine" hold {measure: value, or a list of values}; "against" says
-    with which rows both are compared.
+    with which rows both are compared, and "classes" what is in the lists. Raises
+    DataError if there are too few rows, and DivergedError if samples are not finite.
     """
     n = n if n is not None else (10_000 if data.image_shape else 2_500)
-    if n < 10:
-        raise RunError(f"--n: must be at least 10, got {n}")
-    control, unseen, against = genuine(data, n, data_dir)
-    n = min(n, len(control.x), len(unseen.x))
+    n = whole_number("n", n, f"[{LEAST}, inf)", RunError)
+    control, unseen, against = genuine(data, n)
+    n = min(n, len(control), len(unseen))
     asked = np.arange(n) % model.n_condition if model.n_condition else None
-    x = model.sample(n, seed) if asked is None else model.sample(n, seed, asked)
+    x = samples(model, data, n, seed, asked)
     measure = pictures(data) if data.image_shape else points(data)
-    found = {"n": n, "against": against}
+    found = {"n": n, "against": against, "classes": list(data.classes)}
     found["samples"] = measure(x, asked, unseen)
     found["genuine"] = measure(control.x[:n], None if asked is None else control.labels, unseen)
     return found
 
 
-def genuine(data, n, data_dir):
+def samples(model, data, n, seed, asked):
+    r"""n samples (n, d), all finite and as wide as the data."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        x = model.sample(n, seed) if asked is None else model.sample(n, seed, asked)
+    if x.shape[1] != data.x.shape[1]:
+        raise DataError(
+            f"data: {data.name} has {data.x.shape[1]} columns, the model makes {x.shape[1]}"
+        )
+    try:
+        return metrics.measurable("samples", x)[0]
+    except DataError as error:
+        raise DivergedError(f"the model has diverged, {error}") from None
+
+
+def genuine(data, n):
     r"""(control, unseen rows, what to call these), the rows in a random but fixed order."""
-    if data.name in MIXTURES:
-        unseen, against = MIXTURES[data.name][0](n, seed=1), f"{n} newly drawn points"
-    else:
-        unseen = held_out(data, data_dir)
-        against = unseen and f"{len(unseen.x)} test rows"
-        if unseen and data.name == "mnist5k":
-            data = mnist(data_dir)  # there are more of the same kind
-    rows = np.random.default_rng(0).permutation(len(data.x))
+    source = data.source or Source()
+    unseen = source.held_out(min(n, ENOUGH))
+    if unseen is not None:
+        unseen, data = unseen.part(slice(ENOUGH)), source.more() or data
+    enough(data, len(data) // 2 if unseen is None else len(data))
+    rows = np.random.default_rng(0).permutation(len(data))
     if unseen is None:
         half = len(rows) // 2
-        against = f"{half} of the training rows, as no test rows were found"
-        return part(data, rows[half:]), part(data, rows[:half]), against
-    return part(data, rows[:n]), part(unseen, slice(10_000)), against
+        against = f"{half:,} of the training rows, as no {source.unseen} were found"
+        return data.part(rows[half:]), data.part(rows[:half]), against
+    enough(unseen, len(unseen))
+    if unseen.image_shape != data.image_shape:
+        raise DataError(
+            f"data: {data.name} has images of {data.image_shape}, its {source.unseen} of "
+            f"{unseen.image_shape}"
+        )
+    return data.part(rows[:n]), unseen, f"{len(unseen):,} {source.unseen}"
 
 
-def held_out(data, data_dir):
-    r"""The test split of the data, or None if it is not there."""
-    try:
-        if data.name in ("mnist", "mnist5k"):
-            return mnist(data_dir, "test")
-        return idx_folder(data_dir or data.name, "test") if data.image_shape else None
-    except DataError:
-        return None
-
-
-def part(data, rows):
-    r"""The Dataset of some rows."""
-    labels = None if data.labels is None else data.labels[rows]
-    return Dataset(data.x[rows], labels, data.image_shape, data.name)
+def enough(data, n):
+    r"""Raises DataError if that are too few rows to be compared with anything."""
+    if n < LEAST:
+        raise DataError(
+            f"data: {data.name} has {len(data)} rows, too few to be measured; needed are "
+            f"{LEAST} for each side of a comparison"
+        )
 
 
 def points(data):
     r"""The measures of points: modes, quality and W₁ where they apply."""
-    mixture = MIXTURES.get(data.name)
+    source = data.source or Source()
 
     def measure(x, asked, unseen):
-        found = {}
-        if mixture:
-            modes = mixture[1]()
-            captured, quality = metrics.modes_captured(x, modes, mixture[2])
-            found[f"modes of {len(modes)}"] = captured
+        found, n = {}, len(x)
+        if source.modes is not None and source.std:
+            captured, quality = metrics.modes_captured(x, source.modes, source.std)
+            found[f"modes of {len(source.modes)}"] = captured
             found["within 3 sigma"] = quality
-        found["precision"], found["recall"] = metrics.precision_recall(unseen.x[: len(x)], x)
+        found["precision"], found["recall"] = metrics.precision_recall(unseen.x[:n], x)
         if x.shape[1] == 1:
-            found["W1"] = metrics.wasserstein_1d(x, unseen.x[: len(x)])
+            found["W1"] = metrics.wasserstein_1d(x, unseen.x[:n])
         elif x.shape[1] == 2:
-            few = min(len(x), LARGEST_W1)
+            few = min(n, LARGEST_W1)
             try:
                 found["W1"] = metrics.wasserstein_distance(x[:few], unseen.x[:few])
             except MiniganError as error:
@@ -139,13 +150,19 @@ def points(data):
     return measure
 
 
-def pictures(data):
-    r"""The measures of pictures; those in a classifier's features if it can be had."""
+def judge_of(data):
+    r"""The classifier that reads such pictures; None if none can be had."""
     from .classifier import SIDE, Classifier
 
-    judge = None
-    if data.image_shape == (SIDE, SIDE) and data.labels is not None:
-        judge = Classifier(load("mnist5k") if data.name == "mnist" else data, cache=True)
+    if data.image_shape != (SIDE, SIDE) or data.n_classes < 2:
+        return None
+    digits = data.source is not None and data.source.digits
+    return Classifier(mnist5k() if digits else data, cache=True)
+
+
+def pictures(data):
+    r"""The measures of pictures; those in a classifier's features if it can be had."""
+    judge = judge_of(data)
 
     def measure(x, asked, unseen):
         found = {}
@@ -159,7 +176,7 @@ def pictures(data):
             if asked is not None:
                 found["label accuracy"] = metrics.label_accuracy(read, asked[: len(x)])[0]
             found["class shares"] = metrics.class_shares(read, data.n_classes).tolist()
-        few = min(1000, len(unseen.x) // 2)  # the last rows choose sigma, the others judge
+        few = min(1000, len(unseen) // 2)  # the last rows choose sigma, the others judge
         window = parzen(x, unseen.x[-few:], unseen.x[:-few])
         names = "Parzen log-likelihood", "its standard error", "its sigma"
         return found | dict(zip(names, window))
@@ -178,21 +195,17 @@ def table(found):
     ]
     for name, value in ours.items():
         if isinstance(value, list):
-            pairs = enumerate(zip(value, control[name]))
-            lines += [
-                f"{'share of class ' + str(j):24}{a:10.1%}{b:10.1%}" for j, (a, b) in pairs
-            ]
+            rows = zip(found["classes"], value, control[name])
+            lines += [f"{f'share of class {j}':24}{a:10.1%}{b:10.1%}" for j, a, b in rows]
         elif isinstance(value, str):
             lines.append(f"{name:24}  {value}")
         else:
             lines.append(f"{name:24}{shown(name, value)}{shown(name, control[name])}")
-    shares = ours.get("class shares")
-    lost = metrics.missing_classes(shares, control["class shares"]) if shares else ()
-    if len(lost):
-        lines += [
-            "",
-            f"hardly any samples of class {', '.join(map(str, lost))}: a mode collapse",
-        ]
+    shares = ours.get("class shares", [])
+    missing = metrics.missing_classes(shares, control.get("class shares", []))
+    if len(missing):
+        lost = ", ".join(str(found["classes"][j]) for j in missing)
+        lines += ["", f"hardly any samples of class {lost}: a mode collapse"]
     return "\n".join(lines)
 
 

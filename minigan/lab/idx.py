@@ -89,11 +89,11 @@ def what_is_missing(folder, chosen, split):
     r"""What a folder without images holds instead, and what it should hold."""
     prefix = f"{chosen}-" if chosen else ""
     images, labels = (f"{prefix}{file_name(split, kind)}[.gz]" for kind in ("images", "labels"))
-    names = sorted(os.listdir(folder))
-    holds = ", ".join(names[:4]) + ", …" * (len(names) > 4) if names else "nothing"
+    inside = sorted(Path(folder).iterdir())
+    names = [path.name + "/" * path.is_dir() for path in inside[:4]] or ["nothing"]
     return (
-        f"holds no {images} but {holds}; minigan reads IDX files under MNIST's names, there or "
-        f"in {INSIDE[1]}/, labels in {labels}"
+        f"holds no file {images}; it holds {', '.join(names)}{', …' * (len(inside) > 4)}; "
+        f"minigan reads IDX files under MNIST's names, labels in {labels}"
     )
 
 

@@ -5,8 +5,8 @@ r"""Data sets by name: digits, points in the plane, folders of IDX files.
 | mnist5k | 5,000 | the first 500 of each class of MNIST's training set, shipped with minigan |
 | mnist | 60,000 | all of it, once `minigan download mnist` has run |
 | ring, grid | 100,000 | 8 Gaussians on a circle, 25 on a grid: to see which modes are lost |
-| any folder | | IDX files under MNIST's names, as its kin come: Fashion-MNIST, EMNIST, QMNIST |
-| FOLDER:letters | | of a folder with several sets in it, the one whose files start with emnist-letters |
+| any folder | | IDX files under MNIST's names, as Fashion-MNIST, EMNIST and QMNIST come |
+| FOLDER:letters | | of several sets in a folder, that of the files emnist-letters-... |
 """
 
 import os
@@ -31,8 +31,8 @@ class Source:
 
     folder : the absolute path of the folder that its files lie in
     unseen : what `held_out` returns, in words
-    held_out : from about how many rows are wanted, a `Dataset` that training never sees, or None
-    more : a larger `Dataset` of which this one is a part, or None
+    held_out : given how many rows are wanted, a `Dataset` that training never sees, or None
+    more : gives a larger `Dataset` of which this one is a part, or None
     modes : of a mixture of Gaussians, their centres (k, d), and `std` the deviation of each
     digits : whether these are MNIST's digits, which a classifier of `mnist5k` can read
     """
@@ -91,6 +91,7 @@ def mnist5k(data_dir=None):
     data_dir : where the test digits lie, for `evaluate`
     """
     digits = Path(__file__).parent / "digits" / "mnist5k.npz"
+    data_dir = data_dir and _absolute(data_dir)
     source = Source(
         held_out=lambda n: _mnist_if_there(data_dir, "test"),
         more=lambda: _mnist_if_there(data_dir, "train"),
@@ -155,7 +156,7 @@ def _idx_set(folder, found, chosen, split):
 
 def _folder_of(name):
     r"""(absolute path of a folder, the set in it that is meant, or None)."""
-    for path, colon, chosen in ((name, "", None), name.rpartition(":")):
+    for path, _, chosen in ((name, "", None), name.rpartition(":")):
         path = os.path.expanduser(path)
         if os.path.isdir(path):
             return Path(_absolute(path)), chosen
@@ -185,9 +186,8 @@ def _read_labels(path, n, images):
     if labels.ndim != 1:
         raise DataError(f"{path}: expected labels (n,), got {labels.shape}")
     if len(labels) != n:
-        raise DataError(
-            f"data: {images} holds {n} images, but {path.name} {len(labels)} labels"
-        )
+        held = f"{n} images, but {path.name} {len(labels)} labels"
+        raise DataError(f"data: {images} holds {held}")
     return labels
 
 

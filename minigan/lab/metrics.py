@@ -19,10 +19,36 @@ one that returns the training set has a perfect Fréchet distance.
 
 import numpy as np
 
+from ..arrays import check_memory
 from ..errors import DataError, MiniganError
 
 CHUNK = 1000  # rows of a matrix of distances that exist at one time
 COLLAPSED = 0.1  # a class is missing below this part of its share among genuine rows
+LARGEST = 1e15  # of a number that is measured: float32 can still hold its square
+WATCHED = 1000  # classes at most that are looked at in the training loop
+
+
+def measurable(name, *sets, dtype=None, least=1):
+    r"""The sets of rows as arrays (n, d) of the same d; raises DataError if one has no measure.
+
+    That is one with fewer than `least` rows, or with numbers that are not finite or beyond
+    `LARGEST`, as a model that has diverged makes them.
+    """
+    sets = [np.asarray(rows, dtype=dtype) for rows in sets]
+    shapes = " and ".join(str(rows.shape) for rows in sets)
+    if any(rows.ndim != 2 or rows.dtype.kind not in "biuf" for rows in sets):
+        raise DataError(
+            f"{name}: expected rows of real numbers (n, d), got rows of shape {shapes}"
+        )
+    if len({rows.shape[1] for rows in sets}) > 1 or not all(rows.size for rows in sets):
+        raise DataError(f"{name}: expected rows of one width, got rows of shape {shapes}")
+    if min(map(len, sets)) < least:
+        raise DataError(f"{name}: expected at least {least} rows, got rows of shape {shapes}")
+    for rows in sets:
+        for extreme in (rows.min(), rows.max()):
+            if not abs(extreme) < LARGEST:  # NaN is not, either
+                raise DataError(f"{name}: expected numbers below {LARGEST:g}, got {extreme:g}")
+    return sets
 
 
 def squared_distances(a, b):
@@ -52,9 +78,7 @@ def frechet_distance(a, b):
     those of different n, as the estimate is biased upwards by about 1/n.
     Shapes: a (m, d), b (n, d), m and n at least 2.
     """
-    a, b = (np.asarray(rows, dtype=np.float64) for rows in (a, b))
-    if min(len(a), len(b)) < 2 or a.shape[1] != b.shape[1]:
-        raise DataError(f"Fréchet distance: got rows of shape {a.shape} and {b.shape}")
+    a, b = measurable("Fréchet distance", a, b, dtype=np.float64, least=2)
     C_a, C_b = (np.atleast_2d(np.cov(rows, rowvar=False)) for rows in (a, b))
     values, vectors = np.linalg.eigh(C_a)
     S = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
@@ -69,12 +93,19 @@ def label_accuracy(read, asked):
     $p = \frac1n \#\{i : \text{read}_i = \text{asked}_i\}$, $\quad
     \mathrm{se} = \sqrt{p(1 - p)/n}$. The reader errs as well: the control says how often.
     """
-    p = float(np.mean(np.asarray(read) == np.asarray(asked)))
+    read, asked = np.asarray(read), np.asarray(asked)
+    if read.shape != asked.shape or read.ndim != 1 or not read.size:
+        raise DataError(
+            f"labels: expected as many as were asked for, {asked.shape}, got {read.shape}"
+        )
+    p = float(np.mean(read == asked))
     return p, float(np.sqrt(p * (1 - p) / len(read)))
 
 
 def class_shares(labels, n_classes):
     r"""The share of each class among the labels (n,), as (n_classes,)."""
+    if not len(labels):
+        raise DataError("labels: expected at least one, got none")
     return np.bincount(labels, minlength=n_classes) / len(labels)
 
 
@@ -90,7 +121,7 @@ def missing_classes(shares, genuine):
 class CollapseWatch:
     r"""Names the classes a generator has lost, cheaply enough to ask in the training loop.
 
-    data : a `Dataset` with labels; without, `missing` always returns None
+    data : a `Dataset` with at least two classes; of others, `missing` always returns None
 
     A sample counts for the class whose mean it is nearest to. On mixtures that is exact; on
     digits it reads four of five rightly, which is enough for (41), as the genuine rows are
@@ -99,23 +130,31 @@ class CollapseWatch:
 
     def __init__(self, data):
         self.means = None
-        if data.labels is None or data.n_classes < 2:
-            return
-        known = range(data.n_classes)
-        members = [data.x[data.labels == j] for j in known]
-        if min(map(len, members)):
-            self.means = np.stack([rows.mean(axis=0) for rows in members])
-            self.genuine = self.shares(data.x[:5000])
+        there = [] if data.labels is None else np.unique(data.labels).tolist()
+        if 2 <= len(there) <= WATCHED:
+            self.classes = np.array([data.classes[j] for j in there])
+            means = [data.x[data.labels == j].mean(axis=0, dtype=np.float64) for j in there]
+            self.centre = data.x.mean(axis=0, dtype=np.float64)
+            self.means = np.stack(means) - self.centre
+            rows = np.random.default_rng(0).permutation(len(data))[:5000]
+            self.genuine = self.shares(data.x[rows])
 
     def shares(self, x):
         r"""The share of each class among the rows x (n, d)."""
-        return class_shares(squared_distances(x, self.means).argmin(axis=1), len(self.means))
+        squared = squared_distances(x - self.centre, self.means)
+        return class_shares(squared.argmin(axis=1), len(self.means))
 
     def missing(self, model, n=500):
-        r"""The classes missing (41) from n samples; None if the data have no classes."""
+        r"""The classes missing (41) from n samples; None if that cannot be said."""
         if self.means is None:
             return None
-        return missing_classes(self.shares(model.sample(n, seed=1)), self.genuine)
+        with np.errstate(over="ignore", invalid="ignore"):
+            x = model.sample(n, seed=1)
+        try:
+            (x,) = measurable("samples", x)
+        except DataError:
+            return None
+        return self.classes[missing_classes(self.shares(x), self.genuine)]
 
 
 def modes_captured(x, modes, std):
@@ -129,7 +168,8 @@ def modes_captured(x, modes, std):
     that the generator's modes are too narrow. Source: Lin et al. (2018), PacGAN, section
     4.1, after Srivastava et al. (2017), VEEGAN; there with 2,500 samples.
     """
-    squared = ((np.asarray(x, dtype=np.float64)[:, None] - modes) ** 2).sum(axis=-1)
+    x, modes = measurable("modes", x, modes, dtype=np.float64)
+    squared = ((x[:, None] - modes) ** 2).sum(axis=-1)
     nearest, good = squared.argmin(axis=1), squared.min(axis=1) < (3 * std) ** 2
     return len(np.unique(nearest[good])), float(good.mean())
 
@@ -146,7 +186,7 @@ def precision_recall(real, fake, k=3):
     outlier with a large ball flatters them. Source: Kynkäänniemi et al. (2019), Improved
     precision and recall, equations 1 and 2; k = 3 is theirs.
     """
-    real, fake = (np.asarray(rows, dtype=np.float32) for rows in (real, fake))
+    real, fake = measurable("precision", real, fake, dtype=np.float32)
     if not 1 <= k < min(len(real), len(fake)):
         raise DataError(f"k: expected 1 to {min(len(real), len(fake)) - 1}, got {k}")
     centre = real.mean(axis=0)
@@ -173,10 +213,10 @@ def wasserstein_1d(a, b):
     (44) $W_1 = \frac1n \sum_i |a_{(i)} - b_{(i)}|$, both in ascending order: on the line no two
     loads ever need to cross.
     """
-    a, b = np.sort(np.ravel(a)), np.sort(np.ravel(b))
+    a, b = measurable("W1", *(np.reshape(rows, (-1, 1)) for rows in (a, b)), dtype=np.float64)
     if a.shape != b.shape:
         raise DataError(f"W1: expected samples of the same size, got {a.size} and {b.size}")
-    return float(np.mean(np.abs(a - b)))
+    return float(np.mean(np.abs(np.sort(a, axis=0) - np.sort(b, axis=0))))
 
 
 def wasserstein_distance(a, b):
@@ -190,11 +230,13 @@ def wasserstein_distance(a, b):
     """
     try:
         from scipy.optimize import linear_sum_assignment
+        from scipy.spatial.distance import cdist
     except ImportError:
         message = "exact W1 needs SciPy: pip install 'minigan[metrics]'"
         raise MiniganError(message) from None
-    a, b = (np.asarray(rows, dtype=np.float64) for rows in (a, b))
+    a, b = measurable("W1", a, b, dtype=np.float64)
     if a.shape != b.shape:
         raise DataError(f"W1: expected samples of the same size, got {len(a)} and {len(b)}")
-    cost = np.sqrt(((a[:, None] - b) ** 2).sum(axis=-1))
+    check_memory(f"W1 of {len(a)} rows", 16 * len(a) ** 2)
+    cost = cdist(a, b)
     return float(cost[linear_sum_assignment(cost)].mean())

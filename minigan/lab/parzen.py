@@ -11,8 +11,8 @@ generative models). `benchmarks/reproduce.py` prints that row beside ours.
 
 import numpy as np
 
-from ..errors import DataError
-from .metrics import CHUNK, squared_distances
+from ..errors import real_number
+from .metrics import CHUNK, measurable, squared_distances
 
 SIGMAS = np.logspace(-1, 0, 10)  # the grid of the published script
 
@@ -46,9 +46,9 @@ def log_likelihoods(x, samples, sigmas):
     The distances are one matrix product per chunk of rows and serve every σ. In float32
     they err by about 1e-5, which (45) divides by $2\sigma^2 \ge 0.02$: far below a nat.
     """
-    if samples.shape[1] != x.shape[1]:
-        raise DataError(f"Parzen: rows of {x.shape[1]} and of {samples.shape[1]} columns")
-    (n, d), sigmas = samples.shape, np.asarray(sigmas, dtype=np.float64)
+    x, samples = measurable("Parzen", x, samples)
+    sigmas = np.array([real_number("sigmas", sigma, "(0, inf)") for sigma in sigmas])
+    n, d = samples.shape
     logs = np.empty((len(sigmas), len(x)))
     for i in range(0, len(x), CHUNK):
         q = squared_distances(x[i : i + CHUNK], samples)

@@ -53,13 +53,13 @@ def resume(options, asked):
         data = load_data(run.config, options.get("data"), options.get("data_dir"))
         model, state = run.load(options.get("backend", run.config.parameters["backend"]))
         check_checkpoint(run, model)
+        change_rates(run, model, state.step, options)
         steps = options.get("steps", run.config.steps)
         records = train(model, data, steps, run.config.batch_size, state=state)
         if steps <= state.step:
             run.complete(model, state, data)
             print(f"{folder} is already at step {state.step}; --steps with a larger N goes on")
             return 0
-        change_rates(run, model, state.step, options)
         run.change(state.step, steps=steps)
         return train_loop(run, records, model, state, data, options.get("quiet"), asked)
 
