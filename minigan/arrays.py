@@ -15,6 +15,8 @@ import importlib
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import array_api_compat
 import numpy as np
@@ -24,10 +26,11 @@ from .errors import BackendError, MiniganError
 
 BACKENDS = ("numpy", "cupy")
 INSTALL_CUPY = "pip install 'minigan[cupy]' for CUDA 13, 'minigan[cupy12]' for CUDA 12"
-_namespace_of = {}
+Array = Any  # an array of NumPy or of CuPy, which have no type in common
+_namespace_of: dict[type, ModuleType] = {}
 
 
-def backend(name: str | None = None):
+def backend(name: str | None = None) -> ModuleType:
     r"""The array library called `name`: "numpy", "cupy", or None for MINIGAN_BACKEND.
 
     Without a name and without the environment variable MINIGAN_BACKEND it is NumPy.
@@ -53,7 +56,7 @@ def _require_cupy():
         )
 
 
-def array_namespace(*arrays):
+def array_namespace(*arrays: Array) -> ModuleType:
     r"""The library the arrays belong to; raises BackendError if they belong to two."""
     kind = type(arrays[0])
     for array in arrays[1:]:
@@ -76,21 +79,21 @@ def _library(array):
     return f"{type(array).__module__.split('.')[0]} ({type(array).__name__})"
 
 
-def asarray_like(host: np.ndarray, like):
+def asarray_like(host: np.ndarray, like: Array) -> Array:
     r"""The host array `host` in the library, and on the device, of the array `like`."""
     if type(like) is np.ndarray:
         return host
     return array_namespace(like).asarray(host, device=device(like))
 
 
-def to_numpy(array) -> np.ndarray:
+def to_numpy(array: Array) -> np.ndarray:
     r"""The same numbers as a NumPy array on the host."""
     if hasattr(array, "get"):  # CuPy's way home
         return array.get()
     return np.from_dlpack(array) if hasattr(array, "__dlpack__") else np.asarray(array)
 
 
-def check_memory(what: str, n_bytes: int):
+def check_memory(what: str, n_bytes: int) -> None:
     r"""Raises MiniganError, naming the size, if the machine has not that many bytes in all."""
     here = _memory()
     if n_bytes > here:

@@ -12,6 +12,7 @@ import numpy as np
 
 from .arrays import array_namespace, device, to_numpy
 from .errors import DataError, parameter, whole_number
+from .game import Game
 from .gan import GAN
 
 
@@ -90,7 +91,7 @@ class CGAN(Conditional, GAN):
     )
 
 
-def conditional(game):
+def conditional(game: type[Game]) -> type:
     r"""The conditional form of a game of your own, the same class at every call.
 
     It is `class (Conditional, game)`, written out already for the games of this library.
@@ -103,4 +104,4 @@ def conditional(game):
     return _kept.setdefault(game, dataclass(eq=False, kw_only=True, repr=False)(cls))
 
 
-_kept = {}  # a class that nothing refers to would be made anew
+_kept: dict[type, type] = {}  # a class that nothing refers to would be made anew

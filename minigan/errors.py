@@ -7,6 +7,7 @@ what came. The command line prints it on one line and exits with status 2.
 import math
 import operator
 from dataclasses import field, fields
+from typing import Any
 
 
 class MiniganError(ValueError):
@@ -33,7 +34,7 @@ class DivergedError(MiniganError):
     """A loss or a parameter became infinite or not a number."""
 
 
-def parameter(default, text, within=None):
+def parameter(default: Any, text: str, within: str | tuple | None = None) -> Any:
     r"""A field of a dataclass that says what it means and which values it may have.
 
     text : one line; it becomes the help of the command line's option
@@ -44,7 +45,7 @@ def parameter(default, text, within=None):
     return field(default=default, metadata={"help": text, "within": within})
 
 
-def check_parameters(obj):
+def check_parameters(obj: Any) -> None:
     r"""Turn every parameter of a dataclass's instance into Python's own type, within its range.
 
     NumPy's scalars become int and float, a list of widths a tuple. Raises MiniganError.
@@ -56,7 +57,7 @@ def check_parameters(obj):
             setattr(obj, one.name, CHECKS[kind](one.name, value, within))
 
 
-def whole_number(name, value, within="[1, inf)", error=MiniganError):
+def whole_number(name: str, value, within="[1, inf)", error=MiniganError) -> int:
     r"""The value as an int; raises an error if it is no whole number or not in the interval."""
     try:
         number = operator.index(value)
@@ -67,7 +68,7 @@ def whole_number(name, value, within="[1, inf)", error=MiniganError):
     return _inside(name, number, within, error)
 
 
-def real_number(name, value, within="(-inf, inf)", error=MiniganError):
+def real_number(name: str, value, within="(-inf, inf)", error=MiniganError) -> float:
     r"""The value as a float; raises an error if it is no real number or not in the interval."""
     try:
         number = None if isinstance(value, (str, bytes)) else float(value)

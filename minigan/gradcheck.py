@@ -28,12 +28,14 @@ Every result is a `Check` with the relative error of norms
 $\|a - b\| / \max(\|a\|, \|b\|)$: single entries may be lost in rounding, norms are not.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 
-from .arrays import array_namespace, asarray_like, to_numpy
+from .arrays import Array, array_namespace, asarray_like, to_numpy
 from .errors import MiniganError
 from .layers import require
 from .network import Network
@@ -54,7 +56,7 @@ class Check:
     tolerance: float
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         r"""Whether the error is within the tolerance; not so for NaN."""
         return self.error <= self.tolerance
 
@@ -78,13 +80,13 @@ class Checks(list):
         return f"<table><tr><th>derivative<th>method<th>error<th>verdict</tr>{rows}</table>"
 
 
-def complex_step(f, x, u):
+def complex_step(f: Callable, x: Array, u: Array) -> Array:
     r"""(36) The derivative of f at x along u; x and u real, of one shape."""
     xp = array_namespace(x, u)
     return xp.imag(f(to_complex(x) + 1j * H * to_complex(u))) / H
 
 
-def central_difference(f, x, u):
+def central_difference(f: Callable, x: Array, u: Array) -> Array:
     r"""(38) The same from two real evaluations, $h = \varepsilon^{1/3}$ for x's dtype."""
     h = step_size(x)
     return (f(x + h * u) - f(x - h * u)) / (2 * h)
@@ -117,7 +119,9 @@ def compare(name, method, claim, reference, tolerance=None):
     return Check(name, method, float(error), worst, limit)
 
 
-def check_gradient(name, f, x, dx, method="complex step", seed=0):
+def check_gradient(
+    name: str, f: Callable, x: Array, dx: Array, method: str = "complex step", seed: int = 0
+) -> Check:
     r"""Is `dx` the gradient at x of the scalar function f?
 
     Every entry is perturbed by itself if x has at most 2,000; otherwise dx is compared
@@ -138,7 +142,9 @@ def check_gradient(name, f, x, dx, method="complex step", seed=0):
     return compare(name, method, claim, np.reshape(slopes, claim.shape))
 
 
-def check_layer(layer, x, *params, method="complex step", seed=0):
+def check_layer(
+    layer: Any, x: Array, *params: Array, method: str = "complex step", seed: int = 0
+) -> Checks:
     r"""Prove a layer: dx, every parameter's gradient, tangent, and the adjoint test.
 
     layer : any object that does what `Layer` describes
@@ -198,7 +204,7 @@ def _gradients(layer, method, n, *args):
     return grads
 
 
-def check_adjoint(name, v, Ju, JTv, u):
+def check_adjoint(name: str, v: Array, Ju: Array, JTv: Array, u: Array) -> Check:
     r"""(37) $\langle v, Ju\rangle = \langle J^\top v, u\rangle$, relative to $\|v\|\|Ju\|$."""
     v, Ju, JTv, u = (np.asarray(to_numpy(a), dtype=float).ravel() for a in (v, Ju, JTv, u))
     forward, backward = v @ Ju, JTv @ u
@@ -208,13 +214,15 @@ def check_adjoint(name, v, Ju, JTv, u):
     return Check(f"{name} <v,Ju>=<JTv,u>", "adjoint", float(error), worst, TOLERANCE["adjoint"])
 
 
-def check_loss(loss, s, t, method="complex step"):
+def check_loss(loss: Callable, s: Array, t: Array, method: str = "complex step") -> Check:
     r"""Prove a loss of chapter 2: its ds against its own value. s (m, 1) real."""
     name = getattr(loss, "__name__", type(loss).__name__)
     return check_gradient(f"{name} ds", lambda s: loss(s, t)[0], s, loss(s, t)[1], method)
 
 
-def check_network(network, x, method="complex step", seed=0):
+def check_network(
+    network: Network, x: Array, method: str = "complex step", seed: int = 0
+) -> Checks:
     r"""Prove (9), (10) and (11) for a whole network on the rows x (m, n), x real."""
     rng = np.random.default_rng(seed)
     trace = network.forward(x)

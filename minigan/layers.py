@@ -37,9 +37,9 @@ class Layer:
     below has the default given here; what it lacks of the methods is named when it is needed.
     """
 
-    shapes = ()  # of the parameters, in order
-    n = None  # the columns of x that it takes; None: any number
-    kink = None  # the value of x at which the slope jumps, if there is one
+    shapes: tuple[tuple[int, ...], ...] = ()  # of the parameters, in order
+    n: int | None = None  # the columns of x that it takes; None: any number
+    kink: float | None = None  # the value of x at which the slope jumps, if there is one
     piecewise_linear = False  # whether the slope is constant between its jumps
 
     def __repr__(self):
@@ -56,9 +56,10 @@ class Dense(Layer):
     Source: Goodfellow, Bengio & Courville (2016), Deep Learning, section 6.5.
     """
 
+    n: int
     piecewise_linear = True
 
-    def __init__(self, n, k):
+    def __init__(self, n: int, k: int):
         self.n, self.k = whole_number("Dense: n", n), whole_number("Dense: k", k)
         self.shapes = ((self.n, self.k), (self.k,))
 
@@ -103,7 +104,7 @@ class LeakyReLU(Layer):
     kink = 0.0
     piecewise_linear = True
 
-    def __init__(self, slope=0.2):
+    def __init__(self, slope: float = 0.2):
         self.slope = real_number("slope", slope, "[0, 1)")
 
     def slopes(self, x):

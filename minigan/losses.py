@@ -11,10 +11,10 @@ disagree. Every loss is minimised; `ds` is the derivative of the very L beside i
 target t is a number, or one number per row (m, 1). Shapes: s and ds (m, 1), L a scalar.
 """
 
-from .arrays import array_namespace
+from .arrays import Array, array_namespace
 
 
-def bce_with_logits(s, t):
+def bce_with_logits(s: Array, t: float | Array) -> tuple[Array, Array]:
     r"""Binary cross-entropy of the probability $p = \sigma(s)$ with the target t in [0, 1].
 
     (4) $\ell = -t \log \sigma(s) - (1 - t) \log \sigma(-s)$, as $1 - \sigma(s) = \sigma(-s)$
@@ -39,7 +39,7 @@ def bce_with_logits(s, t):
     return xp.sum(loss) / m, ds / m
 
 
-def wasserstein(s, t):
+def wasserstein(s: Array, t: float | Array) -> tuple[Array, Array]:
     r"""The mean score, to be raised where t = +1 and lowered where t = -1.
 
     (5) $\ell = -t s$
@@ -53,7 +53,7 @@ def wasserstein(s, t):
     return xp.sum(-t * s) / m, xp.ones_like(s) * (-t / m)
 
 
-def least_squares(s, t):
+def least_squares(s: Array, t: float | Array) -> tuple[Array, Array]:
     r"""Half the mean squared distance of the score from its target.
 
     (6) $\ell = \tfrac12 (s - t)^2$
@@ -66,7 +66,7 @@ def least_squares(s, t):
     return xp.sum((s - t) ** 2) / (2 * m), (s - t) / m
 
 
-def softmax_cross_entropy(s, c):
+def softmax_cross_entropy(s: Array, c: Array) -> tuple[Array, Array]:
     r"""Cross-entropy of the softmax of the scores s (m, k) with one-hot targets c (m, k).
 
     (7) $L = -\frac1m \sum_{ij} c_{ij} \log p_{ij}$, $p_{ij} = e^{s_{ij}} / \sum_l e^{s_{il}}$

@@ -19,10 +19,11 @@ generated rows, and the generator's own). Each holds its own activations, so non
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from .arrays import array_namespace, asarray_like, check_memory
+from .arrays import Array, array_namespace, asarray_like, check_memory
 from .errors import MiniganError, word
 from .layers import Dense, LeakyReLU, Sigmoid, require
 
@@ -35,7 +36,9 @@ class Network:
         keeps this very array, and `params[l]` are views of its pieces
     """
 
-    def __init__(self, layers, theta):
+    params: list[list[Array]]
+
+    def __init__(self, layers: Sequence, theta: Array):
         shapes = [getattr(layer, "shapes", ()) for layer in layers]
         for layer, own in zip(layers, shapes):
             require(layer, "forward", "dx", *(["dparams"] if own else []))
@@ -52,7 +55,7 @@ class Network:
                 at += math.prod(shape)
 
     @property
-    def theta(self):
+    def theta(self) -> Array:
         r"""The parameters $\theta$; assigning to it changes the array in place."""
         return self._theta
 
@@ -73,7 +76,7 @@ class Network:
             lines.append(f"  {layer!r:<24}{size:>12,}" if size else f"  {layer!r}")
         return "\n".join(lines)
 
-    def forward(self, x):
+    def forward(self, x: Array) -> list[Array]:
         r"""(8) $x_l = f_l(x_{l-1})$ for l = 1, …, N; the trace is $[x_0, \dots, x_N]$.
 
         Shapes: x (m, n), the trace a list of N + 1 arrays with m rows each.
@@ -92,7 +95,7 @@ class Network:
             raise MiniganError(f"x: expected shape (m, {n or 'n'}), got {x.shape}")
         return x
 
-    def deltas(self, trace, dy, stop=0):
+    def deltas(self, trace: list[Array], dy: Array, stop: int = 0) -> list[Array]:
         r"""(9) $\delta_N = dy$ and $\delta_{l-1} = \texttt{dx}_l(\delta_l)$, down to l = stop.
 
         Shapes: dy (m, k) like the network's output, $\delta_l$ like $x_l$. With stop = 1
@@ -124,11 +127,11 @@ class Network:
                 grads += [xp.reshape(g, (-1,)) for g in layer.dparams(dy, x, y, *params)]
         return xp.concat(grads)
 
-    def gradient(self, trace, dy):
+    def gradient(self, trace: list[Array], dy: Array) -> Array:
         r"""(9) then (10): $\partial L/\partial\theta$ from $dy = \partial L/\partial x_N$."""
         return self.accumulate(trace, self.deltas(trace, dy, stop=1))
 
-    def tangents(self, trace, u):
+    def tangents(self, trace: list[Array], u: Array) -> list[Array]:
         r"""(11) $u_l = \texttt{tangent}_l(u_{l-1})$: how $x_l$ moves when $x_0$ moves by u.
 
         Shapes: u (m, n) like the network's input; a list of N + 1 arrays like the trace.
@@ -174,7 +177,16 @@ def mlp_layers(sizes, slope=0.2, output="linear"):
     return layers
 
 
-def mlp(sizes, rng, *, slope=0.2, output="linear", init="he", dtype="float32", like=None):
+def mlp(
+    sizes: Sequence[int],
+    rng: np.random.Generator,
+    *,
+    slope: float = 0.2,
+    output: str = "linear",
+    init: str = "he",
+    dtype: str = "float32",
+    like: Array | None = None,
+) -> Network:
     r"""A multilayer perceptron of `mlp_layers`, its weights drawn and its biases zero.
 
     sizes : widths from input to output, for example (100, 128, 128, 784)

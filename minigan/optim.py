@@ -5,22 +5,22 @@ and all of them descend: `step` changes `theta` in place. What an optimiser reme
 (its averages, the step count t) is what `state` returns and `load_state` takes back.
 """
 
-from .arrays import array_namespace
+from .arrays import Array, array_namespace
 from .errors import MiniganError, real_number
 
 
 class Optimizer:
     r"""What the three have in common: a learning rate, and a memory that starts at zero."""
 
-    slots = ()  # the names of the averages, each an array like theta
+    slots: tuple[str, ...] = ()  # the names of the averages, each an array like theta
 
-    def __init__(self, lr, **rates):
+    def __init__(self, lr: float, **rates: float):
         self.lr = real_number("lr", lr, "(0, inf)")
         for name, rate in rates.items():
             setattr(self, name, real_number(name, rate, "[0, 1)"))
         self.t = 0
 
-    def step(self, theta, dtheta):
+    def step(self, theta: Array, dtheta: Array) -> None:
         r"""Move `theta` (n,) in place, one step against its gradient `dtheta` (n,)."""
         xp = array_namespace(theta, dtheta)
         if theta.shape != dtheta.shape:
@@ -32,11 +32,11 @@ class Optimizer:
         self.lr = float(self.lr)  # a NumPy float64 would make float32 arrays double
         self.update(theta, dtheta)
 
-    def state(self):
+    def state(self) -> dict:
         r"""What must be kept to go on later: t, and after the first step the averages."""
         return {"t": self.t} | {slot: _copy(getattr(self, slot)) for slot in self._averages()}
 
-    def load_state(self, state):
+    def load_state(self, state: dict) -> None:
         r"""Go on from a `state`, its arrays being in the library of theta."""
         self.t = state["t"]
         for slot in self._averages():
@@ -69,7 +69,7 @@ class SGD(Optimizer):
 
     slots = ("v",)
 
-    def __init__(self, lr=0.01, momentum=0.0):
+    def __init__(self, lr: float = 0.01, momentum: float = 0.0):
         super().__init__(lr, momentum=momentum)
 
     def update(self, theta, g):
@@ -90,7 +90,7 @@ class RMSProp(Optimizer):
 
     slots = ("v",)
 
-    def __init__(self, lr=1e-3, rho=0.9, eps=1e-8):
+    def __init__(self, lr: float = 1e-3, rho: float = 0.9, eps: float = 1e-8):
         super().__init__(lr, rho=rho)
         self.eps = real_number("eps", eps, "[0, inf)")
 
@@ -130,7 +130,9 @@ class Adam(Optimizer):
 
     slots = ("M", "V")
 
-    def __init__(self, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
+    def __init__(
+        self, lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8
+    ):
         super().__init__(lr, beta1=beta1, beta2=beta2)
         self.eps = real_number("eps", eps, "[0, inf)")
 

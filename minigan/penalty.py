@@ -27,15 +27,22 @@ curved layer's slope would move with $\theta$ and add a term, so such a critic i
 
 from dataclasses import dataclass
 
-from .arrays import array_namespace
+from .arrays import Array, array_namespace
 from .cgan import Conditional
 from .errors import MiniganError, parameter
 from .layers import require
+from .network import Network
 from .optim import Adam
 from .wgan import Wasserstein
 
 
-def gradient_penalty(D, x_hat, penalty_weight=10.0, one_sided=False, n=None):
+def gradient_penalty(
+    D: Network,
+    x_hat: Array,
+    penalty_weight: float = 10.0,
+    one_sided: bool = False,
+    n: int | None = None,
+) -> tuple[Array, Array]:
     r"""The penalty P and $\partial P/\partial\theta_D$.
 
     D : a `Network` of piecewise linear layers with one score per row

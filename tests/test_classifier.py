@@ -1,5 +1,11 @@
 """Chapter 17: the loss against autograd and the complex step, the pictures, the cache."""
 
+import errno
+import io
+import os
+import tracemalloc
+import zipfile
+
 import autograd.numpy as anp
 import numpy as np
 import pytest
@@ -10,9 +16,9 @@ from strategies import seeds
 
 import minigan
 from minigan.data import Dataset
-from minigan.errors import DataError
+from minigan.errors import DataError, DivergedError, MiniganError
 from minigan.gradcheck import check_gradient
-from minigan.lab.classifier import SIDE, Classifier, warped
+from minigan.lab.classifier import SIDE, Classifier, checksum, warped
 from minigan.lab.loaders import load, ring
 from minigan.losses import softmax_cross_entropy
 
@@ -86,7 +92,7 @@ def test_the_classifier_learns_repeats_itself_and_is_cached(tmp_path, monkeypatc
     monkeypatch.setenv("MINIGAN_CACHE", str(tmp_path / "new"))
     data = few_digits()
     first = Classifier(data, epochs=4, cache=True)
-    (path,) = (tmp_path / "new").glob("classifier-*.npz")
+    (path,) = (tmp_path / "new").glob("classifier-*.bin")
     held = data.x[:200], load("mnist5k")
     assert np.mean(first.labels(held[1].x) == held[1].labels) > 0.7
     again = Classifier(data, epochs=4)
@@ -100,11 +106,7 @@ def test_the_classifier_learns_repeats_itself_and_is_cached(tmp_path, monkeypatc
         patch.setattr(Classifier, "_train", never)
         cached = Classifier(data, epochs=4, cache=True)
     np.testing.assert_array_equal(first.network.theta, cached.network.theta)
-    for damage in (b"", path.read_bytes()[:5000], b"\x80\x04K\x01."):
-        path.write_bytes(damage)
-        assert not first._recall(path)
-    mended = Classifier(data, epochs=4, cache=True)
-    np.testing.assert_array_equal(first.network.theta, mended.network.theta)
+    assert first._recall(path)
     other = Classifier(data, epochs=1, seed=1, cache=True)
     assert not np.array_equal(other.network.theta, first.network.theta)
 
@@ -118,3 +120,106 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(tmp_path, monkeypatch):
 def test_a_classifier_needs_labelled_pictures():
     with pytest.raises(DataError, match="ring: a classifier needs labelled 28 x 28 images"):
         Classifier(ring(100))
+
+
+def damages(whole):
+    """What a kill, a disk or a person can make of a file in the cache."""
+    yield b""
+    yield whole[:5000]
+    yield whole[:-1]
+    yield whole + b"x"
+    yield whole[:-1] + bytes([whole[-1] ^ 1])  # one bit, and still a finite number
+    yield bytes([whole[0] ^ 1]) + whole[1:]
+    yield b"\x80\x04K\x01."  # a pickle
+    yield bytes(len(whole))
+    nan = np.full((len(whole) - 32) // 4, np.nan, "<f4").tobytes()
+    yield checksum(nan) + nan
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("theta.npy", bytes(10_000_000))
+    yield bomb.getvalue()
+    yield bytes(2 * len(whole))
+
+
+def test_a_damaged_cache_costs_time_only(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIGAN_CACHE", str(tmp_path))
+    data = few_digits(100)
+    first = Classifier(data, epochs=1, cache=True)
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    for damage in damages(whole):
+        path.write_bytes(damage)
+        again = Classifier(data, epochs=1, cache=True)
+        np.testing.assert_array_equal(first.network.theta, again.network.theta)
+        assert path.read_bytes() == whole  # mended
+    path.write_bytes(bytes(10**6))
+    with open(path, "r+b") as file:
+        file.truncate(10**12)  # a file of a terabyte that takes no place
+    tracemalloc.start()
+    assert not first._recall(path)
+    assert tracemalloc.get_traced_memory()[1] < 10 * len(whole)
+    tracemalloc.stop()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in its folders")
+def test_a_pipe_or_a_folder_in_the_cache_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIGAN_CACHE", str(tmp_path))
+    data = few_digits(100)
+    first = Classifier(data, epochs=1, cache=True)
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    os.mkfifo(path)
+    again = Classifier(data, epochs=1, cache=True)
+    np.testing.assert_array_equal(first.network.theta, again.network.theta)
+    path.unlink()
+    (path / "inside").mkdir(parents=True)
+    Classifier(data, epochs=1, cache=True)
+    assert (path / "inside").is_dir()
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_without_a_home_there_is_no_cache(monkeypatch):
+    monkeypatch.setattr("minigan.lab.classifier.cache_folder", lambda: None)
+    Classifier(few_digits(100), epochs=1, cache=True)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_cache_that_takes_nothing_is_no_obstacle(tmp_path, monkeypatch, number):
+    def full(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setenv("MINIGAN_CACHE", str(tmp_path))
+    monkeypatch.setattr(os, "replace", full)
+    Classifier(few_digits(100), epochs=1, cache=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_classifier_of_very_few_pictures_and_of_one_class_can_be_had(n):
+    one = Classifier(Dataset(np.ones((n, 784)), np.full(n, 7), (28, 28)), epochs=1)
+    assert one.labels(np.zeros((2, 784))).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("epochs", 0), ("epochs", 1.5), ("batch_size", 0), ("seed", -1), ("lr", 0), ("lr", "x")],
+)
+def test_a_classifiers_parameters_are_checked(name, wrong):
+    with pytest.raises(MiniganError, match=f"^{name}: "):
+        Classifier(few_digits(20), **{name: wrong})
+
+
+def test_numpys_numbers_name_the_same_training(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIGAN_CACHE", str(tmp_path))
+    data = few_digits(20)
+    for kind in (int, np.int64, np.uint8):
+        Classifier(data, epochs=kind(1), seed=kind(3), batch_size=kind(9), cache=True)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_classifier_that_diverges_says_so(monkeypatch):
+    monkeypatch.setattr(
+        "minigan.lab.classifier.Adam.step", lambda self, theta, _: theta.fill(np.nan)
+    )
+    with pytest.raises(DivergedError, match="few: the classifier has diverged"):
+        Classifier(few_digits(20), epochs=1)

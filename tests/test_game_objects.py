@@ -12,7 +12,7 @@ from dataclasses import asdict, fields
 import array_api_strict
 import numpy as np
 import pytest
-from readers import PReLU, stack
+from readers import PReLU, Softplus, stack
 
 from minigan import (
     CGAN,
@@ -347,15 +347,10 @@ def test_eq17_eq18_eq19_hold_for_layers_that_minigan_does_not_know(name):
 def test_they_train_and_the_quick_ways_leave_their_numbers_alone(name):
     data = Dataset(np.random.default_rng(0).random((40, 4)), np.arange(40) % 3)
     quick, plain = with_own_networks(name), with_own_networks(name)
-    start, batches, state = (
-        plain.G.theta.copy(),
-        Batches(data, 8, to=plain.asarray),
-        TrainState(),
-    )
-    records = list(train(quick, data, 20, batch_size=8))
-    for record in records:
-        assert {"step": record["step"], **plain.iteration(batches, state.rng)} == record
-    assert (plain.G.theta != start).all()
+    batches, rng = Batches(data, 8, to=plain.asarray), TrainState().rng
+    for record in train(quick, data, 3, batch_size=8):
+        assert {"step": record["step"], **plain.iteration(batches, rng)} == record
+    assert (plain.G.theta != with_own_networks(name).G.theta).all()
     np.testing.assert_array_equal(quick.G.theta, plain.G.theta)
     np.testing.assert_array_equal(quick.D.theta, plain.D.theta)
 
@@ -388,10 +383,15 @@ def test_networks_of_the_wrong_widths_are_refused_by_the_players_name(cls, G, D,
 
 @pytest.mark.parametrize(("G", "D"), [((3, 4), (14, 1)), ((10, 4), (14, 1)), ((13, 4), (4, 1))])
 def test_networks_too_narrow_for_the_condition_are_refused_by_the_players_name(G, D):
-    with pytest.raises(
-        MiniganError, match=r"^[GD]\b[^-]*$"
-    ):  # no width below zero is spoken of
+    without_a_width_below_zero = r"^[GD]\b[^-]*$"
+    with pytest.raises(MiniganError, match=without_a_width_below_zero):
         CGAN(G=stack(G), D=stack(D), n_classes=10)
+
+
+def test_layers_that_do_not_follow_each_other_are_refused_by_the_players_name():
+    G = Network([Dense(3, 6), Softplus(), Dense(5, 4)], np.zeros(48))
+    with pytest.raises(MiniganError, match="^G"):
+        GAN(G=G, D=stack((4, 1)))
 
 
 @pytest.mark.parametrize("wrong", ["mlp", mlp, [Dense(3, 4)], np.zeros(16), 3])

@@ -479,6 +479,22 @@ def test_losses_are_proven_and_wrong_ones_caught(lib64):
     assert named.name == "partial ds"
 
 
+@pytest.mark.parametrize("values", [[[1]], [[1, 2, 3]], [[-4, 7]]])
+def test_rows_of_whole_numbers_never_pass_a_wrong_layer(values):
+    """A direction rounded to whole numbers may be all zeros, along which nothing is wrong."""
+
+    class Wrong(SquaredGain):
+        def dparams(self, dy, x, y, a):
+            return [array_namespace(dy).sum(7 * dy, axis=0)]
+
+    x = np.array(values)
+    try:
+        checks = check_layer(Wrong(x.shape[1]), x, 3 + x[0])
+    except MiniganError:
+        return  # to refuse them is as good
+    assert not results(checks)["dparams[0]"]
+
+
 def test_gradients_of_another_shape_are_refused():
     with pytest.raises(MiniganError, match=r"g: expected shape \(3,\), got \(1, 3\)"):
         check_gradient("g", sum_of_cubes, np.ones(3), np.ones((1, 3)))

@@ -167,7 +167,9 @@ def test_eq44a_in_the_plane_it_is_scipys_and_a_shift_costs_its_length():
 
 def test_eq44_wants_samples_of_one_size():
     for distance in (metrics.wasserstein_1d, metrics.wasserstein_distance):
-        with pytest.raises(DataError, match="samples of the same size, got 4 and 6"):
+        with pytest.raises(
+            DataError, match=r"samples of the same size, got \(4, 1\) and \(6, 1\)"
+        ):
             distance(normal(0, 4, 1), normal(0, 6, 1))
 
 
@@ -204,5 +206,110 @@ def test_eq45_the_protocol_chooses_sigma_on_the_validation_rows():
     each = KernelDensity(bandwidth=sigma).fit(samples).score_samples(test)
     assert mean == pytest.approx(each.mean())
     assert error == pytest.approx(scipy.stats.sem(each, ddof=0))
-    with pytest.raises(DataError, match=r"rows of one width, got .*\\(200, 2\\) and \\(5, 3\\)"):
+    with pytest.raises(DataError, match=r"rows of one width, got .*\(200, 2\) and \(5, 3\)"):
         parzen(normal(0, 5, 3), validation, test)
+
+
+# ---- what cannot be measured, and what hardly can ----
+
+MEASURES = {
+    "frechet": metrics.frechet_distance,
+    "precision": metrics.precision_recall,
+    "w1 on the line": lambda a, b: metrics.wasserstein_1d(a[:, 0], b[:, 0]),
+    "w1": metrics.wasserstein_distance,
+    "modes": lambda a, b: metrics.modes_captured(a, b[:3], 0.5),
+    "parzen": lambda a, b: parzen(a, b[:6], b[6:]),
+}
+
+
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e20, -1e300])
+@pytest.mark.parametrize("side", [0, 1])
+def test_samples_of_a_model_that_diverged_are_refused_in_one_sentence(measure, bad, side):
+    sets = [normal(0, 12, 2), normal(1, 12, 2)]
+    sets[side][0, 0] = bad
+    with np.errstate(over="ignore"), pytest.raises(DataError) as error:
+        measure(*sets)
+    assert ": expected numbers below 1e+15, got " in str(error.value)
+
+
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+@pytest.mark.parametrize("x", [np.zeros((12, 2)), np.full((12, 2), 0.7), np.eye(12, 2)])
+@pytest.mark.parametrize("other", [0.0, 0.3, 1e9])
+def test_constant_pictures_have_numbers(measure, x, other):
+    found = np.ravel(measure(x, x + other))
+    assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [*(MEASURES[name] for name in MEASURES if "line" not in name), metrics.wasserstein_1d],
+)
+@pytest.mark.parametrize("shape", [(0, 2), (12, 0), (2, 3, 4), (0,)])
+def test_what_is_not_rows_is_refused(measure, shape):
+    with pytest.raises(DataError, match="expected rows of|expected samples"):
+        measure(np.zeros(shape), np.zeros(shape))
+
+
+def test_labels_are_read_only_if_there_are_as_many_as_were_asked_for():
+    for read, asked in (([], []), ([1, 2], [1]), ([[1, 2]], [[1, 2]]), ([1], 1)):
+        with pytest.raises(DataError, match="^labels: expected as many as were asked for"):
+            metrics.label_accuracy(np.array(read), np.array(asked))
+    with pytest.raises(DataError, match="labels: expected at least one"):
+        metrics.class_shares(np.array([], int), 3)
+    assert metrics.class_shares(np.array([1]), 3).tolist() == [0, 1, 0]
+
+
+def test_the_distance_of_more_rows_than_fit_is_refused(monkeypatch):
+    monkeypatch.setattr("minigan.arrays._memory", lambda: 15_999)
+    with pytest.raises(MiniganError, match="W1 of 1000 rows would take"):
+        metrics.wasserstein_distance(normal(0, 1000, 2), normal(1, 1000, 2))
+
+
+def test_a_window_has_a_width():
+    with pytest.raises(MiniganError, match="sigmas: expected a positive number, got 0.0"):
+        log_likelihoods(normal(0, 3, 2), normal(1, 3, 2), [0.5, 0.0])
+
+
+# ---- the watch ----
+
+
+def test_the_watch_names_classes_by_their_values():
+    points = grid(2000)
+    data = Dataset(points.x, 3 * points.labels + 100)
+    left = data.part(data.labels > 1).x
+    assert metrics.CollapseWatch(data).missing(Fixed(left)).tolist() == [100, 103]
+
+
+def test_the_watch_looks_at_the_classes_that_there_are():
+    """Class 0 of labels from 1 to 26 once switched it off, and so did any that was absent."""
+    points = ring(2000)
+    data = points.part(points.labels != 3)
+    watch = metrics.CollapseWatch(data)
+    assert watch.missing(Fixed(data.x)).tolist() == []
+    assert watch.missing(Fixed(data.x[data.labels > 3])).tolist() == [0, 1, 2]
+
+
+def test_the_watch_sees_all_classes_of_sorted_rows():
+    points = ring(20_000)
+    data = points.part(np.argsort(points.labels))
+    left = data.part(data.labels < 7).x
+    assert metrics.CollapseWatch(data).missing(Fixed(left)).tolist() == [7]
+
+
+def test_the_watch_sees_points_far_from_the_origin():
+    points = ring(2000)
+    data = Dataset(points.x + 1000, points.labels)
+    watch = metrics.CollapseWatch(data)
+    assert watch.missing(Fixed(data.x[data.labels != 2])).tolist() == [2]
+
+
+@pytest.mark.parametrize("labels", [None, np.full(2000, 5), np.arange(2000)])
+def test_the_watch_says_nothing_of_no_class_one_or_thousands(labels):
+    watch = metrics.CollapseWatch(Dataset(normal(0, 2000, 2), labels))
+    assert watch.missing(Fixed(normal(0, 10, 2))) is None
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
+def test_the_watch_says_nothing_of_a_model_that_diverged(bad):
+    assert metrics.CollapseWatch(ring(500)).missing(Fixed(np.full((9, 2), bad))) is None

@@ -260,6 +260,12 @@ def test_eq10_the_gradient_of_a_squared_gain_by_hand():
     np.testing.assert_array_equal(network.gradient(trace, dy), [6 * (1 + 8), -2 * (20 + 50)])
 
 
+def test_eq10_a_network_without_parameters_has_a_gradient_of_no_entries():
+    network = Network([Softplus()], np.zeros(0))
+    trace = network.forward(np.ones((5, 3)))
+    assert network.gradient(trace, np.ones((5, 3))).shape == (0,)
+
+
 @pytest.mark.parametrize(
     ("cls", "without", "why"),
     [

@@ -176,11 +176,14 @@ def test_rates_of_numpy_become_floats_and_float32_stays_float32(make):
     names = [n for n in inspect.signature(make).parameters if n != "lr"]
     optimizer = make(np.float32(0.5), **{n: np.float64(0.5) for n in names})
     assert {type(value) for value in optimizer.settings().values()} == {float}
-    optimizer.lr = np.float64(0.25)  # as a schedule may do, between two steps
-    theta = np.ones(3, "float32")
-    optimizer.step(theta, theta + 1)
-    for array in (theta, *(getattr(optimizer, slot) for slot in optimizer.slots)):
-        assert array.dtype == np.float32
+    g, ends = np.random.default_rng(0).standard_normal(99).astype("float32"), []
+    for lr in (0.1, np.float64(0.1)):
+        optimizer, theta = make(), np.ones(99, "float32")
+        optimizer.lr = lr  # as a schedule may do, between two steps
+        optimizer.step(theta, g)
+        ends.append(theta)
+        assert {getattr(optimizer, slot).dtype for slot in optimizer.slots} == {g.dtype}
+    np.testing.assert_array_equal(*ends)
 
 
 @pytest.mark.parametrize("make", [SGD, RMSProp, Adam])

@@ -30,10 +30,16 @@ def gradcheck(*options, bug=""):
     )
 
 
-def test_the_command_proves_everything_within_ten_seconds():
+@pytest.fixture(scope="module")
+def proven():
+    """The command as it is, and the seconds that it took."""
     begun = time.perf_counter()
-    done = gradcheck()
-    assert time.perf_counter() - begun < 10
+    return gradcheck(), time.perf_counter() - begun
+
+
+def test_the_command_proves_everything_within_ten_seconds(proven):
+    done, seconds = proven
+    assert seconds < 10
     assert done.returncode == 0, done.stdout
     assert done.stderr == ""
     lines = done.stdout.splitlines()
@@ -85,8 +91,9 @@ def test_a_pass_that_loses_digits_fails_in_float32(monkeypatch):
     assert not failed & {"(1b)", "(1c)", "(1d)", "(2a)"}
 
 
-def test_nothing_that_has_a_derivative_is_left_out():
-    what = {proof.what.partition(":")[0] for proof in proofs()}
+def test_nothing_that_has_a_derivative_is_left_out(proven):
+    lines = proven[0].stdout.splitlines()
+    what = {line[7:].partition(":")[0] for line in lines if line.startswith("(")}
     for module, kind in ((layers, inspect.isclass), (losses, inspect.isfunction)):
         for name, thing in inspect.getmembers(module, kind):
             if thing.__module__ == module.__name__ and thing is not Layer:

@@ -5,6 +5,7 @@ it ends, nor that what it sends is MNIST.
 """
 
 import contextlib
+import functools
 import os
 import time
 from pathlib import Path
@@ -127,28 +128,24 @@ def _is_dead(part):
     try:
         with open_regular(part, DataError) as file:
             about = os.fstat(file.fileno())
+            ours = about.st_uid == getattr(os, "geteuid", lambda: about.st_uid)()
+            if not ours or (about.st_size == 0 and time.time() - about.st_mtime < 60):
+                return False
             _lock(file)
+            return True
     except (OSError, DataError):
         return False
-    ours = about.st_uid == getattr(os, "geteuid", lambda: about.st_uid)()
-    return ours and (about.st_size > 0 or time.time() - about.st_mtime > 60)
 
 
 def _fetch(path, known, mirrors, timeout, progress):
     r"""The file from the first mirror that has it, whole and right."""
     failures = []
-
-    def save(file):
-        with contextlib.suppress(OSError):  # a file system without locks
-            _lock(file)
-        _save(f"{mirror.rstrip('/')}/{path.name}", file, timeout, progress)
-        file.flush()
-        with open_regular(file.name, _CannotWrite) as content:
-            unpack(content, **known)
-
     for mirror in mirrors:
+        url = f"{mirror.rstrip('/')}/{path.name}"
         try:
-            return write_whole(path, save, _CannotWrite)
+            with contextlib.ExitStack() as held:
+                save = functools.partial(_save, url, known, timeout, progress, held)
+                return write_whole(path, save, _CannotWrite)
         except _CannotWrite as error:
             raise DataError(str(error)) from None
         except DataError as error:
@@ -160,7 +157,18 @@ class _CannotWrite(Exception):
     """The fault lies on this side: another mirror would not help."""
 
 
-def _save(url, file, timeout, progress):
+def _save(url, known, timeout, progress, held, file):
+    r"""What is at `url` into the file, if it is what is known of it; else raises DataError."""
+    with contextlib.suppress(OSError):  # a file system without locks
+        _lock(file)
+        if os.name == "posix":  # hold the lock until the file, closed, has got its name
+            held.callback(os.close, os.dup(file.fileno()))
+    _copy(url, timeout, progress, file)
+    with open_regular(file.name, _CannotWrite) as content:
+        unpack(content, **known)
+
+
+def _copy(url, timeout, progress, file):
     r"""What is at `url` into the file; raises DataError if it ends too early or is too slow."""
     from tqdm import tqdm
 
@@ -170,6 +178,7 @@ def _save(url, file, timeout, progress):
     with tqdm(desc=Path(url).name, disable=not progress, **about) as bar:
         for piece in pieces:
             file.write(piece)
+            file.flush()  # from now on it is a leftover, should this process be killed
             bar.update(len(piece))
             size += len(piece)
             seconds = time.monotonic() - begun
@@ -207,7 +216,7 @@ def _receive(url, timeout, put, given_up):
     from urllib.request import urlopen
 
     try:
-        with urlopen(url, timeout=timeout) as reply:
+        with urlopen(url, timeout=2 * timeout) as reply:  # the other thread gives up before
             size, promised = 0, max(0, int(reply.headers.get("Content-Length") or 0))
             put((promised,))
             while not given_up.is_set() and (piece := reply.read1(2**16)):

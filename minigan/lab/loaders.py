@@ -212,7 +212,7 @@ def _absolute(path):
 
 
 def _pixels(images):
-    return np.divide(images.reshape(len(images), -1), 255, dtype=np.float32)
+    return np.divide(images, 255, dtype=np.float32, order="C").reshape(len(images), -1)
 
 
 def ring_modes(modes=8, radius=1.0):

@@ -48,7 +48,7 @@ def measurable(name, *sets, dtype=None, least=1):
         for extreme in (rows.min(), rows.max()):
             if not abs(extreme) < LARGEST:  # NaN is not, either
                 raise DataError(f"{name}: expected numbers below {LARGEST:g}, got {extreme:g}")
-    return sets
+    return [rows if rows.dtype.kind == "f" else rows.astype(np.float64) for rows in sets]
 
 
 def squared_distances(a, b):
@@ -213,9 +213,10 @@ def wasserstein_1d(a, b):
     (44) $W_1 = \frac1n \sum_i |a_{(i)} - b_{(i)}|$, both in ascending order: on the line no two
     loads ever need to cross.
     """
-    a, b = measurable("W1", *(np.reshape(rows, (-1, 1)) for rows in (a, b)), dtype=np.float64)
-    if a.shape != b.shape:
-        raise DataError(f"W1: expected samples of the same size, got {a.size} and {b.size}")
+    columns = (np.atleast_2d(np.transpose(rows)).T for rows in (a, b))
+    a, b = measurable("W1", *columns, dtype=np.float64)
+    if a.shape != b.shape or a.shape[1] != 1:
+        raise DataError(f"W1: expected samples of the same size, got {a.shape} and {b.shape}")
     return float(np.mean(np.abs(np.sort(a, axis=0) - np.sort(b, axis=0))))
 
 
@@ -236,7 +237,7 @@ def wasserstein_distance(a, b):
         raise MiniganError(message) from None
     a, b = measurable("W1", a, b, dtype=np.float64)
     if a.shape != b.shape:
-        raise DataError(f"W1: expected samples of the same size, got {len(a)} and {len(b)}")
+        raise DataError(f"W1: expected samples of the same size, got {a.shape} and {b.shape}")
     check_memory(f"W1 of {len(a)} rows", 16 * len(a) ** 2)
     cost = cdist(a, b)
     return float(cost[linear_sum_assignment(cost)].mean())
