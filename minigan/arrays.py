@@ -98,7 +98,7 @@ def check_memory(what: str, n_bytes: int) -> None:
     here = _memory()
     if n_bytes > here:
         raise MiniganError(
-            f"{what} would take {n_bytes / 1e9:,.1f} GB of memory; there are {here / 1e9:,.1f}"
+            f"{what} would take {n_bytes // 10**9:,} GB of memory; there are {here // 10**9:,}"
         )
 
 

@@ -67,7 +67,10 @@ class Conditional:
 
     def check_labels(self, labels):
         r"""The labels as an array of at least one; raises DataError if one has no class."""
-        labels = np.atleast_1d(np.asarray(labels))
+        try:
+            labels = np.atleast_1d(labels)
+        except ValueError as error:  # rows of unequal length
+            raise DataError(f"labels: expected whole numbers: {error}") from None
         if labels.dtype.kind not in "iu" or labels.ndim != 1 or not labels.size:
             raise DataError(f"labels: expected whole numbers, got {labels.tolist()}")
         wrong = labels[(labels < 0) | (labels >= self.n_classes)]
@@ -94,7 +97,8 @@ class CGAN(Conditional, GAN):
 def conditional(game: type[Game]) -> type:
     r"""The conditional form of a game of your own, the same class at every call.
 
-    It is `class (Conditional, game)`, written out already for the games of this library.
+    It is `class (Conditional, game)`, which the games of this library have written out, and
+    which must be written out for a game that is to be pickled.
     """
     for cls in game.__subclasses__():
         if cls.__bases__ == (Conditional, game):

@@ -60,10 +60,10 @@ def check_parameters(obj: Any) -> None:
 def whole_number(name: str, value, within="[1, inf)", error=MiniganError) -> int:
     r"""The value as an int; raises an error if it is no whole number or not in the interval."""
     try:
-        number = operator.index(value)
+        number = None if _is_bool(value) else operator.index(value)
     except TypeError:
         number = None
-    if number is None or _is_bool(value):
+    if number is None:
         raise error(f"{name}: expected a whole number, got {value!r}")
     return _inside(name, number, within, error)
 
@@ -71,10 +71,10 @@ def whole_number(name: str, value, within="[1, inf)", error=MiniganError) -> int
 def real_number(name: str, value, within="(-inf, inf)", error=MiniganError) -> float:
     r"""The value as a float; raises an error if it is no real number or not in the interval."""
     try:
-        number = None if isinstance(value, (str, bytes)) else float(value)
+        number = None if _is_bool(value) or isinstance(value, (str, bytes)) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = None
-    if number is None or _is_bool(value):
+    if number is None:
         raise error(f"{name}: expected a number, got {value!r}")
     return _inside(name, number, within, error)
 
@@ -87,7 +87,7 @@ def word(name, value, within=None):
     if not isinstance(text, str) or (within and text not in within):
         expected = f"one of {', '.join(within)}" if within else "a text"
         raise MiniganError(f"{name}: expected {expected}, got {value!r}")
-    return text
+    return str(text)
 
 
 def truth(name, value, within=None):
@@ -111,7 +111,7 @@ CHECKS |= {str: word, type(None): word}
 
 
 def _is_bool(value):
-    return type(value).__name__ in ("bool", "bool_")
+    return isinstance(value, bool) or str(getattr(value, "dtype", "")) == "bool"
 
 
 def _inside(name, number, within, error):
@@ -123,6 +123,8 @@ def _inside(name, number, within, error):
         return number
     if high >= 9e15:  # as good as infinite
         expected = {"[": f"must be at least {low:g}", "(": "expected a positive number"}
+        if number > low and not math.isinf(high):
+            expected = {within[0]: f"expected at most {high:g}"}
         expected = "expected a finite number" if math.isinf(low) else expected[within[0]]
     else:
         expected = f"expected a number in {within}"

@@ -22,7 +22,7 @@ from dataclasses import InitVar, dataclass
 import numpy as np
 
 from .arrays import Array, array_namespace, asarray_like, backend, check_memory, to_numpy
-from .errors import MiniganError, check_parameters, parameter, whole_number
+from .errors import MiniganError, check_parameters, parameter, whole_number, word
 from .layers import Sigmoid
 from .network import INITS, OUTPUTS, Network, mlp
 from .optim import Adam, Optimizer
@@ -82,15 +82,21 @@ class Game:
 
     def take_widths(self, G, D):
         r"""Networks that were given decide n_noise, n_data, the output and the dtype."""
-        for name, network in (("n_noise", G), ("n_data", D)):
+        dtypes = []
+        for player, name, network in (("G", "n_noise", G), ("D", "n_data", D)):
             if network is None:
                 continue
             if not isinstance(network, Network):
-                raise MiniganError(f"G and D: expected a Network, got {network!r}")
-            n = getattr(network.layers[0], "n", None)
-            setattr(self, name, n - self.n_condition if n else getattr(self, name))
-            self.dtype = str(network.theta.dtype).rpartition(".")[2]
-        if G:
+                raise MiniganError(f"{player}: expected a Network, got {network!r}")
+            n = getattr(network.layers[0], "n", None) or self.n_condition + getattr(self, name)
+            if n <= self.n_condition:
+                raise MiniganError(f"{player}: {n} columns leave none beside the condition's")
+            setattr(self, name, n - self.n_condition)
+            dtypes.append(str(network.theta.dtype).rpartition(".")[2])
+            self.dtype = word(f"{player}: dtype", dtypes[-1], DTYPES)
+        if len(set(dtypes)) > 1:
+            raise MiniganError(f"G and D: expected one dtype, got {' and '.join(dtypes)}")
+        if G is not None:
             self.output = "sigmoid" if isinstance(G.layers[-1], Sigmoid) else "linear"
 
     def check_network(self, player, n, *widths):
@@ -98,7 +104,7 @@ class Game:
         network, k = getattr(self, player), widths[-1]
         try:
             shape = tuple(network.forward(self.asarray(np.zeros((2, n))))[-1].shape)
-        except MiniganError as error:
+        except (ValueError, TypeError) as error:
             raise MiniganError(f"{player}, given rows of {n} columns: {error}") from None
         if shape != (2, k):
             raise MiniganError(f"{player}: two rows must give shape (2, {k}), got {shape}")
@@ -258,7 +264,7 @@ class Game:
 
     def check_sample(self, n):
         r"""n as an int; raises MiniganError if so many samples need more than the memory."""
-        n, numbers = whole_number("n", n), max(map(sum, self.sizes().values()))
+        n, numbers = whole_number("n", n, "[1, inf)"), max(map(sum, self.sizes().values()))
         check_memory(f"{n:,} samples", 8 * n * numbers)
         return n
 

@@ -127,6 +127,7 @@ def check_gradient(
     Every entry is perturbed by itself if x has at most 2,000; otherwise dx is compared
     along eight random directions. Shapes: x and dx alike.
     """
+    require_floats(x)
     if x.shape != dx.shape:
         raise MiniganError(f"{name}: expected shape {tuple(x.shape)}, got {tuple(dx.shape)}")
     shape, size = x.shape, int(np.prod(x.shape))
@@ -154,6 +155,7 @@ def check_layer(
     too near its bend.
     """
     require(layer, "forward", "dx", "tangent", *(["dparams"] if params else []))
+    require_floats(x, *params)
     avoid_kink(layer, x, method)
     xp, rng = array_namespace(x, *params), np.random.default_rng(seed)
     y = layer.forward(x, *params)
@@ -224,6 +226,7 @@ def check_network(
     network: Network, x: Array, method: str = "complex step", seed: int = 0
 ) -> Checks:
     r"""Prove (9), (10) and (11) for a whole network on the rows x (m, n), x real."""
+    require_floats(x, network.theta)
     rng = np.random.default_rng(seed)
     trace = network.forward(x)
     for layer, before in zip(network.layers, trace):
@@ -250,6 +253,13 @@ def check_network(
         pairs = deltas[l], tangents[l], deltas[l - 1], tangents[l - 1]
         checks.append(check_adjoint(f"layer {l}", *pairs))
     return checks
+
+
+def require_floats(*arrays):
+    r"""Raises MiniganError for whole numbers, among which there is no small step."""
+    for array in arrays:
+        if not array_namespace(array).isdtype(array.dtype, "real floating"):
+            raise MiniganError(f"expected an array of real numbers, got dtype {array.dtype}")
 
 
 def avoid_kink(layer, x, method):

@@ -163,9 +163,11 @@ def sigmoid(x):
 
 def require(layer, *methods):
     r"""Raises MiniganError if the layer lacks one of the methods, naming all that it lacks."""
+    if isinstance(layer, type):
+        raise MiniganError(f"expected a layer, got the class {layer.__name__} itself")
     missing = [method for method in methods if not hasattr(layer, method)]
     if missing:
         raise MiniganError(
-            f"{type(layer).__name__}: expected a layer with {', '.join(methods)}; "
-            f"{' and '.join(missing)} is missing (minigan.Layer says what each computes)"
+            f"{type(layer).__name__}: expected a layer with {', '.join(methods)}; missing: "
+            f"{', '.join(missing)} (minigan.Layer says what each computes)"
         )

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .arrays import Array, array_namespace, asarray_like, check_memory
-from .errors import MiniganError, word
+from .errors import MiniganError, whole_number, word
 from .layers import Dense, LeakyReLU, Sigmoid, require
 
 
@@ -45,12 +45,15 @@ class Network:
         size = sum(math.prod(shape) for own in shapes for shape in own)
         if theta.shape != (size,):
             raise MiniganError(f"theta: the layers need shape ({size},), got {theta.shape}")
-        self.layers, self._theta, self.params = list(layers), theta, []
-        xp, at = array_namespace(theta), 0
-        for own in shapes:
+        self.layers, self._theta = list(layers), theta
+        self._make_views()
+
+    def _make_views(self):
+        xp, at, self.params = array_namespace(self._theta), 0, []
+        for layer in self.layers:
             self.params.append([])
-            for shape in own:
-                piece = theta[at : at + math.prod(shape)]
+            for shape in getattr(layer, "shapes", ()):
+                piece = self._theta[at : at + math.prod(shape)]
                 self.params[-1].append(xp.reshape(piece, shape, copy=False))
                 at += math.prod(shape)
 
@@ -64,10 +67,11 @@ class Network:
         self._theta[...] = value
 
     def __getstate__(self):
-        return self.layers, self._theta
+        return {name: value for name, value in vars(self).items() if name != "params"}
 
     def __setstate__(self, state):
-        Network.__init__(self, *state)  # a copy's params are views of its own theta
+        vars(self).update(state)
+        self._make_views()  # a copy's params are views of its own theta
 
     def __repr__(self):
         sizes = [sum(math.prod(p.shape) for p in params) for params in self.params]
@@ -125,7 +129,7 @@ class Network:
             if params:
                 dy = delta if factors is None else factors * delta
                 grads += [xp.reshape(g, (-1,)) for g in layer.dparams(dy, x, y, *params)]
-        return xp.concat(grads)
+        return xp.concat(grads) if grads else xp.zeros_like(self.theta)
 
     def gradient(self, trace: list[Array], dy: Array) -> Array:
         r"""(9) then (10): $\partial L/\partial\theta$ from $dy = \partial L/\partial x_N$."""
@@ -197,6 +201,9 @@ def mlp(
     dtype : of theta
     like : theta is made in the library and on the device of this array; None is NumPy
     """
+    sizes = [whole_number("sizes", size) for size in sizes]
+    if len(sizes) < 2:
+        raise MiniganError(f"sizes: expected at least two widths, got {sizes}")
     draw = INITS[word("init", init, tuple(INITS))]
     layers = mlp_layers(sizes, slope, output)
     dense = [layer for layer in layers if isinstance(layer, Dense)]

@@ -10,7 +10,10 @@ from .errors import MiniganError, real_number
 
 
 class Optimizer:
-    r"""What the three have in common: a learning rate, and a memory that starts at zero."""
+    r"""What the three have in common: a learning rate, and a memory that starts at zero.
+
+    A subclass adds `update(theta, g)`, which moves theta in place, and names its averages.
+    """
 
     slots: tuple[str, ...] = ()  # the names of the averages, each an array like theta
 

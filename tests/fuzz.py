@@ -299,7 +299,7 @@ if __name__ == "__main__":
         good, bad, faults = fuzz(name, asked.cases, asked.seed)
         text = f"{name}: {asked.cases} cases, {good} successes, {bad} refusals, {len(faults)} "
         print(text + "faults", *faults, flush=True)
-        for number, error in faults.items() if os.environ.get("FZ") else ():
-            print(number, repr(error)[:300])
+        for number, error in faults.items():
+            print(f"  {number}: {error!r:.300}")
         for error in faults.values() if asked.cases == 1 else ():
             traceback.print_exception(error)

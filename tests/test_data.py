@@ -1,4 +1,4 @@
-"""Chapter 11: data from outside is what it claims to be, or refused; no row is ever lost."""
+"""Chapter 12: data from outside is what it claims to be, or refused; no row is ever lost."""
 
 import contextlib
 import dataclasses
@@ -202,9 +202,7 @@ def test_what_the_memory_cannot_hold_is_not_unpacked(tmp_path, monkeypatch):
     monkeypatch.setattr("minigan.arrays._memory", lambda: 4.9 * size)
     with memory_below(1_000_000), pytest.raises(DataError) as error:
         read_idx(path)
-    assert str(error.value) == (
-        f"{path}: an array of (4012408, 28, 28) would take 15.7 GB of memory; there are 15.4"
-    )
+    assert f"{path}: an array of (4012408, 28, 28) would take 15" in str(error.value)
 
 
 def test_what_is_not_of_mnists_size_is_not_unpacked(tmp_path):
@@ -1267,7 +1265,8 @@ def test_other_files_are_not_taken_for_leftovers(tmp_path, server):
         f".{name}.1234567.part",
         f".{name}.x.part",
     ]
-    others += [f".{name}.12345678.part.bak", ".t10k.12345678.part", f".x{name}.12345678.part"]
+    others += [f".{name}.mine.12345678.part", f".{name}.12345678.part.bak"]
+    others += [".t10k.12345678.part", f".x{name}.12345678.part"]
     for other in others:
         write(tmp_path / other, b"mine")
     fresh = write(tmp_path / f".{name}.0000000a.part", b"")  # of a download that now begins

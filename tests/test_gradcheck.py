@@ -325,7 +325,7 @@ def test_a_wrong_number_of_gradients_is_refused(method, returned, got):
 def test_a_layer_that_lacks_a_method_is_named(missing, monkeypatch):
     monkeypatch.delattr(PReLU, missing)
     with pytest.raises(
-        MiniganError, match=f"^PReLU: expected a layer with .*; {missing} is miss"
+        MiniganError, match=f"^PReLU: expected a layer with .*; missing: {missing} "
     ):
         check_layer(PReLU(4), *on_host((3, 4), (4,)))
 

@@ -269,16 +269,16 @@ def test_eq10_a_network_without_parameters_has_a_gradient_of_no_entries():
 @pytest.mark.parametrize(
     ("cls", "without", "why"),
     [
-        (Softplus, "dx", "Softplus: expected a layer with forward, dx; dx is missing"),
+        (Softplus, "dx", "Softplus: expected a layer with forward, dx; missing: dx"),
         (
             Softplus,
             "forward",
-            "Softplus: expected a layer with forward, dx; forward is missing",
+            "Softplus: expected a layer with forward, dx; missing: forward",
         ),
         (
             PReLU,
             "dparams",
-            "PReLU: expected a layer with forward, dx, dparams; dparams is miss",
+            "PReLU: expected a layer with forward, dx, dparams; missing: dparams",
         ),
     ],
 )
@@ -296,7 +296,7 @@ def test_a_layer_without_a_tangent_serves_until_a_tangent_is_asked_for(monkeypat
     network = stack((3, 4, 2))
     trace = network.forward(np.ones((5, 3)))
     assert network.gradient(trace, np.ones((5, 2))).shape == network.theta.shape
-    with pytest.raises(MiniganError, match="^Softplus: expected a layer with tangent; tangent"):
+    with pytest.raises(MiniganError, match="^Softplus: expected a layer with tangent; missing: tangent"):
         network.tangents(trace, np.ones((5, 3)))
 
 

@@ -6,12 +6,13 @@ it ends, nor that what it sends is MNIST.
 
 import contextlib
 import functools
+import itertools
 import os
 import time
 from pathlib import Path
 
 from ..errors import DataError, real_number
-from .files import PARTIAL, _lock, open_regular, plain, why, write_whole
+from .files import _lock, open_regular, plain, why, write_whole
 from .idx import file_name, read_idx, unpack
 
 MIRRORS = (
@@ -88,12 +89,11 @@ def download_mnist(to=None, url=None, timeout=30, progress=True):
     except OSError as error:
         raise DataError(f"to: cannot make the folder {folder}: {why(error)}") from None
     mirrors = (url,) if url else MIRRORS
-    for split in MNIST_SHA256:
-        for kind in MNIST_SHA256[split]:
-            path, known = folder / f"{file_name(split, kind)}.gz", known_mnist(split, kind)
-            remove_leftovers(path)
-            if not _is_there(path, known):
-                _fetch(path, known, mirrors, timeout, progress)
+    for split, kind in itertools.product(MNIST_SHA256, ("images", "labels")):
+        path, known = folder / f"{file_name(split, kind)}.gz", known_mnist(split, kind)
+        remove_leftovers(path)
+        if not _is_there(path, known):
+            _fetch(path, known, mirrors, timeout, progress)
     return folder
 
 
@@ -117,24 +117,21 @@ def remove_leftovers(path):
     A download that goes on has locked its file, or has created it only now and not yet
     written to it. Where there are no locks, nothing is removed.
     """
-    for part in path.parent.glob(f".{path.name}.*.part"):
-        named = PARTIAL.fullmatch(part.name)
-        if named and named[1] == path.name and _is_dead(part):
-            with contextlib.suppress(OSError):
-                part.unlink()
+    parts = path.parent.glob(f".{path.name}.{8 * '[0-9a-f]'}.part")  # as `write_whole` has it
+    for part in filter(_is_dead, list(parts)):
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 def _is_dead(part):
-    try:
-        with open_regular(part, DataError) as file:
-            about = os.fstat(file.fileno())
-            ours = about.st_uid == getattr(os, "geteuid", lambda: about.st_uid)()
-            if not ours or (about.st_size == 0 and time.time() - about.st_mtime < 60):
-                return False
+    with contextlib.suppress(OSError, DataError), open_regular(part, DataError) as file:
+        about = os.fstat(file.fileno())
+        ours = about.st_uid == getattr(os, "geteuid", lambda: about.st_uid)()
+        begun = about.st_size > 0 or time.time() - about.st_mtime > 60
+        if ours and begun:
             _lock(file)
             return True
-    except (OSError, DataError):
-        return False
+    return False
 
 
 def _fetch(path, known, mirrors, timeout, progress):
@@ -143,14 +140,18 @@ def _fetch(path, known, mirrors, timeout, progress):
     for mirror in mirrors:
         url = f"{mirror.rstrip('/')}/{path.name}"
         try:
-            with contextlib.ExitStack() as held:
-                save = functools.partial(_save, url, known, timeout, progress, held)
-                return write_whole(path, save, _CannotWrite)
+            return _fetch_from(url, path, known, timeout, progress)
         except _CannotWrite as error:
             raise DataError(str(error)) from None
         except DataError as error:
             failures.append(plain(f"{mirror}: {error}")[:300])
     raise DataError(f"cannot download {path.name}; " + "; ".join(failures))
+
+
+def _fetch_from(url, path, known, timeout, progress):
+    with contextlib.ExitStack() as held:
+        save = functools.partial(_save, url, known, timeout, progress, held)
+        write_whole(path, save, _CannotWrite)
 
 
 class _CannotWrite(Exception):
@@ -181,11 +182,14 @@ def _copy(url, timeout, progress, file):
             file.flush()  # from now on it is a leftover, should this process be killed
             bar.update(len(piece))
             size += len(piece)
-            seconds = time.monotonic() - begun
-            if seconds > timeout and size < SLOWEST * seconds:
-                raise DataError(f"sent only {size} bytes in {seconds:.0f} seconds")
+            _check_rate(size, time.monotonic() - begun, timeout)
     if size < promised:
         raise DataError(f"closed after {size} of {promised} bytes")
+
+
+def _check_rate(size, seconds, timeout):
+    if seconds > timeout and size < SLOWEST * seconds:
+        raise DataError(f"sent only {size} bytes in {seconds:.0f} seconds")
 
 
 def _pieces(url, timeout):
@@ -201,29 +205,44 @@ def _pieces(url, timeout):
     about = url, timeout, came.put, given_up
     threading.Thread(target=_receive, args=about, daemon=True).start()
     try:
-        while piece := came.get(timeout=timeout):
-            if isinstance(piece, Exception):
-                raise DataError(str(piece) or type(piece).__name__)
-            yield piece[0]
+        for piece, error in iter(lambda: came.get(timeout=timeout), END):
+            _raise(error)
+            yield piece
     except queue.Empty:
         raise DataError(f"sent nothing for {timeout:g} seconds") from None
     finally:
         given_up.set()
 
 
+END = None, None
+
+
+def _raise(error):
+    if error:
+        raise DataError(str(error) or type(error).__name__)
+
+
 def _receive(url, timeout, put, given_up):
-    r"""Put the length and each piece, in tuples; at the end an empty one, or the error."""
+    r"""Put (piece, None) for each of `_sent`, then `END`; or (None, what went wrong)."""
+    try:
+        for piece in _sent(url, 2 * timeout, given_up):  # the other thread gives up before
+            put((piece, None))
+        put(END)
+    except Exception as error:  # of the network, of the protocol, of the address
+        put((None, error))
+
+
+def _sent(url, timeout, given_up):
+    r"""The length that the server announces, or 0; then what it sends, until it ends."""
     from urllib.request import urlopen
 
-    try:
-        with urlopen(url, timeout=2 * timeout) as reply:  # the other thread gives up before
-            size, promised = 0, max(0, int(reply.headers.get("Content-Length") or 0))
-            put((promised,))
-            while not given_up.is_set() and (piece := reply.read1(2**16)):
-                size += len(piece)
-                if max(size, promised) > LARGEST_DOWNLOAD:
-                    raise DataError(f"sent more than {LARGEST_DOWNLOAD} bytes")
-                put((piece,))
-        put(())
-    except Exception as error:  # of the network, of the protocol, of the address
-        put(error)
+    with urlopen(url, timeout=timeout) as reply:
+        size, promised = 0, max(0, int(reply.headers.get("Content-Length") or 0))
+        yield promised
+        while max(size, promised) <= LARGEST_DOWNLOAD and not given_up.is_set():
+            piece = reply.read1(2**16)
+            if not piece:
+                return
+            size += len(piece)
+            yield piece
+    raise DataError(f"sent more than {LARGEST_DOWNLOAD} bytes")

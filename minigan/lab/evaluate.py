@@ -137,17 +137,22 @@ def points(data):
             found[f"modes of {len(source.modes)}"] = captured
             found["within 3 sigma"] = quality
         found["precision"], found["recall"] = metrics.precision_recall(unseen.x[:n], x)
-        if x.shape[1] == 1:
-            found["W1"] = metrics.wasserstein_1d(x, unseen.x[:n])
-        elif x.shape[1] == 2:
-            few = min(n, LARGEST_W1)
-            try:
-                found["W1"] = metrics.wasserstein_distance(x[:few], unseen.x[:few])
-            except MiniganError as error:
-                found["W1"] = str(error)
+        if x.shape[1] <= 2:
+            found["W1"] = carried(x, unseen.x[:n])
         return found
 
     return measure
+
+
+def carried(x, y):
+    r"""W₁ of points on a line or in a plane; where it cannot be had, the reason."""
+    if x.shape[1] == 1:
+        return metrics.wasserstein_1d(x, y)
+    few = min(len(x), LARGEST_W1)
+    try:
+        return metrics.wasserstein_distance(x[:few], y[:few])
+    except MiniganError as error:
+        return str(error)
 
 
 def judge_of(data):

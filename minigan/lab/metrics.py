@@ -44,10 +44,10 @@ def measurable(name, *sets, dtype=None, least=1):
         raise DataError(f"{name}: expected rows of one width, got rows of shape {shapes}")
     if min(map(len, sets)) < least:
         raise DataError(f"{name}: expected at least {least} rows, got rows of shape {shapes}")
-    for rows in sets:
-        for extreme in (rows.min(), rows.max()):
-            if not abs(extreme) < LARGEST:  # NaN is not, either
-                raise DataError(f"{name}: expected numbers below {LARGEST:g}, got {extreme:g}")
+    extremes = [float(extreme) for rows in sets for extreme in (rows.min(), rows.max())]
+    beyond = [extreme for extreme in extremes if not abs(extreme) < LARGEST]  # NaN is, too
+    if beyond:
+        raise DataError(f"{name}: expected numbers below {LARGEST:g}, got {beyond[0]:g}")
     return [rows if rows.dtype.kind == "f" else rows.astype(np.float64) for rows in sets]
 
 

@@ -54,6 +54,7 @@ def resume(options, asked):
         model, state = run.load(options.get("backend", run.config.parameters["backend"]))
         check_checkpoint(run, model)
         change_rates(run, model, state.step, options)
+        run.frame(model, state, data)  # a kill may have come between it and the checkpoint
         steps = options.get("steps", run.config.steps)
         records = train(model, data, steps, run.config.batch_size, state=state)
         if steps <= state.step:
