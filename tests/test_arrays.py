@@ -153,4 +153,4 @@ def test_a_limit_of_the_system_is_known_and_named():
     assert samples.startswith("100,000,000 samples would take ")
     assert network.startswith("a network of the widths 100 128 128 1000000 would take ")
     for sentence in (samples, network):
-        assert sentence.endswith(" GB of memory; there are 2.0")
+        assert sentence.endswith(" GB of memory; there are 2")

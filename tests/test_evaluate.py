@@ -24,6 +24,7 @@ NOWHERE = "/nonexistent"
 def quick(tmp_path, monkeypatch):
     """A classifier trained for a moment, and no cache but this test's."""
     monkeypatch.setenv("MINIGAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("MINIGAN_DATA", raising=False)
     whole = Classifier.__init__
     monkeypatch.setattr(
         Classifier,

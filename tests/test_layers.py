@@ -213,6 +213,6 @@ def test_sizes_and_slopes_of_numpy_become_pythons_own():
 
 def test_require_names_every_method_that_is_missing():
     require(Dense(3, 2), "forward", "dx", "dparams", "tangent", "tangent_dparams")
-    message = "^Softplus: expected a layer with dx, dparams, moved; dparams and moved "
+    message = "^Softplus: expected a layer with dx, dparams, moved; missing: dparams, moved "
     with pytest.raises(MiniganError, match=message):
         require(Softplus(), "dx", "dparams", "moved")

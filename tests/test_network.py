@@ -296,7 +296,7 @@ def test_a_layer_without_a_tangent_serves_until_a_tangent_is_asked_for(monkeypat
     network = stack((3, 4, 2))
     trace = network.forward(np.ones((5, 3)))
     assert network.gradient(trace, np.ones((5, 2))).shape == network.theta.shape
-    with pytest.raises(MiniganError, match="^Softplus: expected a layer with tangent; missing: tangent"):
+    with pytest.raises(MiniganError, match="^Softplus: .*; missing: tangent "):
         network.tangents(trace, np.ones((5, 3)))
 
 

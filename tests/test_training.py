@@ -13,8 +13,8 @@ import pytest
 
 import minigan
 from minigan import CGAN, GAN, WGAN, CheckpointError, DataError, DivergedError, RunError
-from minigan.lab.loaders import ring, ring_modes
 from minigan.lab.checkpoint import load_checkpoint, save_checkpoint
+from minigan.lab.loaders import ring, ring_modes
 from minigan.training import TrainState, train
 
 SMALL = {"n_noise": 4, "G_hidden": (8,), "D_hidden": (8,)}

@@ -8,7 +8,6 @@ hidden `.NAME.xxxxxxxx.part`, which the next command in that run folder removes.
 import contextlib
 import os
 import re
-import secrets
 import stat
 from pathlib import Path
 
@@ -36,7 +35,7 @@ def write_whole(path, write, error=RunError):
     its place, if the disk is full, the folder has gone, or the system forbids it.
     """
     folder, name = os.path.split(os.fspath(path))
-    partial = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.part")
+    partial = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.part")
     unfinished.add(partial)
     try:
         with open(partial, "xb") as file:
