@@ -221,7 +221,7 @@ class Game:
         trace, m = self.D.forward(array_namespace(x, x_fake).concat(rows)), x.shape[0]
         return trace, trace[-1][:m, :], trace[-1][m:, :]
 
-    def iteration(self, batches: Iterator, rng: np.random.Generator) -> dict[str, Array]:
+    def iteration(self, batches: Iterator, rng: "np.random.Generator") -> dict[str, Array]:
         r"""One iteration on fresh rows of `batches` and fresh noise; returns the record.
 
         batches : iterator of (x, labels); rng : numpy.random.Generator of the noise.
@@ -237,7 +237,7 @@ class Game:
 
     # ---- samples ----
 
-    def noise(self, m: int, rng: np.random.Generator) -> Array:
+    def noise(self, m: int, rng: "np.random.Generator") -> Array:
         r"""$z \sim \mathcal N(0, 1)$, (m, n_noise), drawn on the host and moved."""
         return self.asarray(rng.standard_normal((m, self.n_noise), self.real_dtype))
 

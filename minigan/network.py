@@ -183,7 +183,7 @@ def mlp_layers(sizes, slope=0.2, output="linear"):
 
 def mlp(
     sizes: Sequence[int],
-    rng: np.random.Generator,
+    rng: "np.random.Generator",
     *,
     slope: float = 0.2,
     output: str = "linear",
