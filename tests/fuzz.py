@@ -3,12 +3,11 @@
     python tests/fuzz.py [CASES] [SEED] [--only config|metrics|checkpoint|idx|options]
 
 A case copies a tiny run, damages a file of it or makes options up, and runs commands in this
-process. It is a success, or a refusal: a MiniganError, or exit status 2. Anything else is a
-fault; so are a warning, a changed file of the user's, and much time or memory taken. Each case
-has a seed; `fuzz.py 1 SEED --only TARGET` raises its fault.
+process. Whatever is neither a success nor a refusal (MiniganError, exit status 2) is a fault;
+so are a warning, a changed file of the user's, and much time or memory taken. Each case has a
+seed; `fuzz.py 1 SEED --only TARGET` raises its fault.
 """
 
-import argparse
 import contextlib
 import io
 import json
@@ -19,6 +18,7 @@ import shlex
 import shutil
 import signal
 import struct
+import sys
 import tempfile
 import warnings
 import zipfile
@@ -29,7 +29,7 @@ import numpy as np
 import minigan.fast
 from minigan.lab import cli, log, run
 
-SECONDS, ROOM = 20, 2**26  # of a case; bytes
+SECONDS, ROOM, MEMORY = 20, 2**27, resource.RLIMIT_AS  # ROOM is in bytes
 TRAIN = "train cgan --data ring --batch-size 16 --G-hidden 8 --D-hidden 8 --quiet"
 FLAGS = {"sample r -o x.npz": "-n --labels --seed -o", "evaluate r": "--n --seed --data-dir"}
 FLAGS[TRAIN] = "--steps --batch-size --seed --lr --D-lr --ema-decay --slope --G-hidden --init"
@@ -99,8 +99,8 @@ def some_archive(rng, old):
         members = {name: npy(a.dtype.str, a.shape, a.tobytes()) for name, a in arrays.items()}
         name, what, method = rng.choice(arrays.files), rng.random(), rng.choice(PACKED)
         array, about = arrays[name], str(arrays["about"]).encode()
-    if what < 0.01:  # a few kilobytes that become 2^28
-        members[name] = npy("<U1", (), bytes(2**28), version=2, length=2**28)
+    if what < 0.01:  # a few kilobytes that become 2^29
+        members[name] = npy("<U1", (), bytes(2**29), version=2, length=2**29)
         method = rng.choice(PACKED[4:])
     elif what < 0.4:
         text = some_json(rng, about).decode()
@@ -114,51 +114,45 @@ def some_archive(rng, old):
         members[rng.choice([f"../{name}", "x", "G_theta"])] = members.pop(name)
     else:
         members[name] = some_bytes(rng, members[name])
-    with io.BytesIO() as file, zipfile.ZipFile(file, "w", method) as archive:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
         for each, member in members.items():
             archive.writestr(f"{each}.npy", member)
-        archive.close()
-        new = bytearray(file.getvalue())
+    new = bytearray(file.getvalue())
     for sign, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)) if rng.random() < 0.03 else ():
         new[new.find(sign) + at] |= 1  # as if encrypted
     return bytes(new if rng.random() < 0.97 else npy("<f4", (1,), bytes(4)))  # no .npz
 
 
-def damaged(rng, name, way):
-    """Damage the file, or put something else in its place; read it, or go on with the run."""
-    path, to = Path("r", name), rng.choice(["nowhere", name, "..", "../user.txt"])
+def damage(rng, path, way):
+    """Damage the file, or put something else in its place."""
     if rng.random() < 0.9:
-        path.write_bytes(rng.choice([some_bytes, way, way, way])(rng, path.read_bytes()))
-    else:
-        path.unlink()
-        others = [path.mkdir, path.touch, lambda: os.mkfifo(path), lambda: None]
-        rng.choice([lambda: path.symlink_to(to), rng.choice(others)])()
-    if name.startswith("train"):
-        minigan.load("r")
-    elif rng.random() < 0.8:
-        one = run.Run.open("r")
-        one.change(6, steps=7)
-        log.columns("r/metrics.csv")
-        one.load()
-        one.log({"step": 7, "loss_D": 1.0, "loss_G": 1.0, "D(x)": 0.5, "D(G(z))": 0.5})
-    else:
+        return path.write_bytes(rng.choice([some_bytes, way, way])(rng, path.read_bytes()))
+    path.unlink()
+    to = rng.choice(["nowhere", path.name, "..", "../user.txt"])
+    others = [path.mkdir, path.touch, lambda: os.mkfifo(path), lambda: None]
+    rng.choice([lambda: path.symlink_to(to), rng.choice(others)])()
+
+
+def use(rng, target):
+    """Whether a command succeeded with made up options, or with the run that was damaged."""
+    if target == "options":
+        line, argv = rng.choice([TRAIN, *FLAGS]), []
+        for flag in rng.choices(FLAGS[line].split(), k=rng.choice([1, 1, 2, 4])):
+            few = [0, -1, "x", 4, 9e17] if flag == "--steps" else [*WORDS, "r/samples.png"]
+            argv += [flag, *rng.choices(few, k=rng.choice([1, 1, 2]))]
+        return command(line, *argv, *rng.choice(ENDS.get(line, [""])).split())
+    if target == "idx":
+        return minigan.load("r")
+    if rng.random() < 0.2:
         Path("r/losses.png").unlink()
         trained = command(f"{TRAIN} --resume --out r --steps", rng.choice([4, 6, 6, 8]))
         return command(f"sample r -n 3 -o x.{rng.choice(['png', 'npz'])}") and trained
-
-
-def options(rng):
-    """A command with options of its own and made up values."""
-    line, argv, few = rng.choice([TRAIN, *FLAGS]), [], [0, -1, "x", 4, 9e17]
-    for flag in rng.choices(FLAGS[line].split(), k=rng.choice([1, 1, 2, 4])):
-        values = few if flag == "--steps" else [*WORDS, "x.png", "r/samples.png"]
-        argv += [flag, *rng.choices(values, k=rng.choice([1, 1, 2]))]
-    return command(line, *argv, *rng.choice(ENDS.get(line, [""])).split())
-
-
-TARGETS = {"config": ("config.json", some_json), "metrics": ("metrics.csv", some_lines)}
-TARGETS |= {"checkpoint": ("checkpoint.npz", some_archive), "options": ()}
-TARGETS |= {"idx": ("train-images-idx3-ubyte", some_bytes)}
+    one = run.Run.open("r")
+    one.change(6, steps=7)
+    log.columns("r/metrics.csv")
+    one.load()
+    return one.log({"step": 7, "loss_D": 1, "loss_G": 1, "D(x)": 0.5, "D(G(z))": 0.5})
 
 
 def command(line, *more):
@@ -175,35 +169,40 @@ def command(line, *more):
     return status == 0
 
 
+TARGETS = {"config": ("r/config.json", some_json), "metrics": ("r/metrics.csv", some_lines)}
+TARGETS |= {"checkpoint": ("r/checkpoint.npz", some_archive), "options": ()}
+TARGETS |= {"idx": ("r/train-images-idx3-ubyte", some_bytes)}
+
+
 def attempt(target, seed):
     """Whether a case succeeded; False if it was refused. Raises whatever else happens."""
-    own, rng = (
-        [Path(p) for p in ("r/thesis.tex", "user.txt", "r/frames/x")],
-        random.Random(seed),
-    )
+    rng, own = random.Random(seed), [Path(n) for n in ("r/thesis", "user.txt", "r/frames/x")]
     for path in own:
         path.write_text("years of work")
+    if TARGETS[target]:
+        damage(rng, Path(TARGETS[target][0]), TARGETS[target][1])
+    pages, most = Path("/proc/self/statm").read_text().split()[0], resource.getrlimit(MEMORY)
+    resource.setrlimit(MEMORY, (4096 * int(pages) + ROOM, most[1]))
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
-        done = damaged(rng, *TARGETS[target]) if TARGETS[target] else options(rng)
+        done = bool(use(rng, target))
     except minigan.MiniganError as error:
         done = "MemoryError" in str(error) and 1 / 0
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        resource.setrlimit(MEMORY, most)
     assert [path.read_text() for path in own] == ["years of work"] * 3
-    return done is not False
+    return done
 
 
 def fuzz(target, cases, seed=0):
     """(successes, refusals, {seed of a case: its fault}) of one target."""
-    counts, faults, most = [0, 0], {}, resource.getrlimit(resource.RLIMIT_AS)
+    counts, faults = [0, 0], {}
     before = os.getcwd(), signal.signal(signal.SIGALRM, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as base, warnings.catch_warnings():
         warnings.simplefilter("always")  # they are written to stderr, where `command` sees them
         assert command(f"{TRAIN} --steps 6 --out", Path(base, "r"))
         Path(base, "r/train-images-idx3-ubyte").write_bytes(IDX)
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        resource.setrlimit(resource.RLIMIT_AS, (4096 * pages + ROOM, most[1]))
         for case in range(seed, seed + cases):
             with tempfile.TemporaryDirectory() as place:
                 os.chdir(place)
@@ -211,23 +210,21 @@ def fuzz(target, cases, seed=0):
                 try:
                     counts[not attempt(target, case)] += 1
                 except (Exception, KeyboardInterrupt) as error:
-                    faults[case] = error
-                os.chdir(before[0])
+                    faults[case] = f"{error!r:.200}"
+                    if cases == 1:
+                        raise
+                finally:
+                    os.chdir(before[0])
     signal.signal(signal.SIGALRM, before[1])
-    resource.setrlimit(resource.RLIMIT_AS, most)
     return *counts, faults
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("cases", type=int, nargs="?", default=5000)
-    parser.add_argument("seed", type=int, nargs="?", default=0)
-    parser.add_argument("--only", choices=TARGETS)
-    asked, minigan.fast.njit = parser.parse_args(), None  # nothing is compiled
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # an alarm is not Ctrl-C
-    for name in [asked.only] if asked.only else TARGETS:
-        good, bad, faults = fuzz(name, asked.cases, asked.seed)
-        print(f"{name}: {asked.cases} cases, {good} successes, {bad} refusals,", end=" ")
-        print(len(faults), "faults", *(f"{n} {type(e).__name__}" for n, e in faults.items()))
-        if asked.cases == 1 and faults:
-            raise faults[asked.seed]
+    minigan.fast.njit = None  # nothing is compiled
+    numbers = [int(word) for word in sys.argv[1:] if word.isdecimal()]
+    cases, seed = [*numbers, *(5000, 0)[len(numbers) :]]
+    for name in [word for word in sys.argv if word in TARGETS] or TARGETS:
+        good, bad, faults = fuzz(name, cases, seed)
+        text = f"{cases} cases, {good} successes, {bad} refusals, {len(faults)} faults"
+        print(f"{name}: {text}", *(f"\n  {n}: {fault}" for n, fault in faults.items()))
