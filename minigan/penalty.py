@@ -64,7 +64,7 @@ def gradient_penalty(
     Source: Gulrajani et al. (2017), Improved training of Wasserstein GANs, equation 3.
     """
     for layer, params in zip(D.layers, D.params):
-        require(layer, "tangent", *(["tangent_dparams"] if params else []))
+        require(layer, *(["tangent_dparams"] if params else []))
         if not getattr(layer, "piecewise_linear", False):
             raise MiniganError(
                 f"gradient penalty: {type(layer).__name__} is curved, and its second "

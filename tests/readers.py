@@ -40,6 +40,25 @@ class SquaredGain:
         return self.dx(u, x, y, a)
 
 
+class ExpGain:
+    """y = e^a x with a gain of its own for each column: its `dparams` reads the output."""
+
+    def __init__(self, n):
+        self.shapes = ((n,),)
+
+    def forward(self, x, a):
+        return array_namespace(a).exp(a) * x
+
+    def dx(self, dy, x, y, a):
+        return array_namespace(a).exp(a) * dy
+
+    def dparams(self, dy, x, y, a):
+        return (array_namespace(dy).sum(dy * y, axis=0),)
+
+    def tangent(self, u, x, y, a):
+        return self.dx(u, x, y, a)
+
+
 class PReLU:
     """y = x where x > 0, else a x, with a slope of its own for each column.
 

@@ -3,6 +3,7 @@ reader's own, copies of it, and the samples that it is asked for."""
 
 import copy
 import dataclasses
+import gc
 import json
 import math
 import pickle
@@ -227,6 +228,19 @@ def test_the_average_begins_as_a_copy_of_the_generators_parameters():
     np.testing.assert_array_equal(model.sample(3), GAN(**SMALL).sample(3))
 
 
+def test_conditional_games_live_as_long_as_their_games():
+    class One(GAN):
+        """A game of the reader's own."""
+
+    class Two(GAN):
+        """And another."""
+
+    made = [id(conditional(One)), id(conditional(Two))]
+    gc.collect()
+    assert made == [id(conditional(One)), id(conditional(Two))]
+    assert conditional(Two).__bases__ == (Conditional, Two)
+
+
 def test_any_game_is_made_conditional_and_keeps_its_parameters():
     class Own(WGANGP):
         """A game of the reader's own."""
@@ -237,6 +251,9 @@ def test_any_game_is_made_conditional_and_keeps_its_parameters():
     assert made is conditional(Own)
     assert made.__name__ == "ConditionalOwn"
     assert made.__mro__[1:3] == (Conditional, Own)
+    assert made.__module__ == Own.__module__
+    assert made.__doc__ == "Own, conditional."
+    assert repr(made(**SMALL)).startswith("ConditionalOwn\nG: Network of ")
     names = [field.name for field in dataclasses.fields(made)]
     assert set(names) == {"n_classes", *(field.name for field in dataclasses.fields(WGANGP))}
     with pytest.raises(TypeError, match="positional"):

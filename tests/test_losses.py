@@ -1,13 +1,22 @@
 """Chapter 2: each value against SciPy, each ds against its own value."""
 
+import autograd.numpy as anp
 import numpy as np
 import pytest
 import scipy.special
+from autograd import grad
 from hypothesis import given
-from strategies import normal, scores, sizes, targets
+from hypothesis import strategies as st
+from strategies import normal, scores, seeds, sizes, targets
 
-from minigan import bce_with_logits, least_squares, to_numpy, wasserstein
-from minigan.gradcheck import check_loss
+from minigan import (
+    bce_with_logits,
+    least_squares,
+    softmax_cross_entropy,
+    to_numpy,
+    wasserstein,
+)
+from minigan.gradcheck import check_gradient, check_loss
 
 LOSSES = [bce_with_logits, wasserstein, least_squares]
 
@@ -83,3 +92,29 @@ def test_eq6_eq6a_least_squares_is_half_the_mean_squared_distance(lib, s, t):
     expected = sum((v - t) ** 2 for v in s.ravel().tolist()) / (2 * len(s))
     assert float(value) == pytest.approx(expected, rel=20 * eps, abs=eps**2)
     np.testing.assert_allclose(to_numpy(ds), (s - t) / len(s), rtol=4 * eps, atol=eps)
+
+
+@given(seeds, st.integers(1, 6), st.integers(2, 11), st.sampled_from([1.0, 30.0]))
+def test_eq7_eq7a_softmax_cross_entropy(lib64, seed, m, k, scale):
+    s = scale * np.random.default_rng(seed).standard_normal((m, k))
+    c = np.eye(k)[np.random.default_rng(seed).integers(k, size=m)]
+
+    def plain(s):
+        return -anp.sum(c * (s - anp.log(anp.sum(anp.exp(s), axis=1, keepdims=True)))) / m
+
+    value, ds = softmax_cross_entropy(lib64.array(s), lib64.array(c))
+    assert float(value) == pytest.approx(plain(s), rel=1e-12, abs=1e-12)
+    np.testing.assert_allclose(to_numpy(ds), grad(plain)(s), rtol=1e-9, atol=1e-15)
+
+    def L(s):
+        return softmax_cross_entropy(s, lib64.array(c.astype(complex)))[0]
+
+    s = lib64.array(s / (2 * scale))  # where no p is so near to 1 that p - c loses digits
+    check = check_gradient("softmax", L, s, softmax_cross_entropy(s, lib64.array(c))[1])
+    assert check.passed, check
+
+
+def test_eq7_large_scores_do_not_overflow():
+    s = np.array([[1e4, 0, -1e4]], "float32")
+    for j, expected in enumerate([0, 1e4, 2e4]):
+        assert softmax_cross_entropy(s, np.eye(3, dtype="float32")[[j]])[0] == expected

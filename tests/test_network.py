@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from readers import PReLU, Softplus, SquaredGain, stack
+from readers import ExpGain, PReLU, Softplus, SquaredGain, stack
 from strategies import hidden, normal, seeds, sizes
 
 from minigan import Dense, LeakyReLU, MiniganError, Network, Sigmoid, mlp, to_numpy
@@ -301,6 +301,18 @@ def test_a_layer_without_a_tangent_serves_until_a_tangent_is_asked_for(monkeypat
 
 
 # ---- one array of parameters, and copies of it ----
+
+
+def test_eq10_a_layer_may_read_its_output_for_its_parameters():
+    rng = np.random.default_rng(0)
+    theta = rng.standard_normal(3 * 4 + 4 + 4)
+    network = Network([Dense(3, 4), ExpGain(4)], theta)
+    assert all(check.passed for check in check_network(network, rng.standard_normal((5, 3))))
+
+
+def test_a_pickle_holds_theta_once():
+    network = mlp((50, 40), np.random.default_rng(0))
+    assert len(pickle.dumps(network)) < 1.2 * network.theta.nbytes
 
 
 def test_theta_is_assigned_in_place():

@@ -242,3 +242,10 @@ def test_a_gradient_of_another_library_is_refused(lib):
         pytest.skip("NumPy against itself is one library")
     with pytest.raises(BackendError, match="numpy .* met in one call"):
         SGD().step(lib.array(np.zeros(3), "float32"), np.zeros(3, "float32"))
+
+
+@pytest.mark.parametrize("make", [RMSProp, Adam])
+def test_a_negative_epsilon_is_refused(make):
+    assert make(eps=0.0).eps == 0
+    with pytest.raises(MiniganError, match="^eps: must be at least 0, got -1"):
+        make(eps=-1.0)

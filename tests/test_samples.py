@@ -70,6 +70,16 @@ def test_labels_of_any_whole_dtype_are_drawn():
         np.testing.assert_array_equal(model.sample(labels=labels), model.sample(labels=[0, 2]))
 
 
+def test_samples_may_take_the_memory_that_is_there_and_no_more(monkeypatch):
+    model = GAN(n_data=4, n_noise=3, G_hidden=(6,), D_hidden=(5, 2))
+    widest = 8 * 100 * (3 + 6 + 4)  # every row of every layer of G in float64
+    monkeypatch.setattr("minigan.arrays._memory", lambda: widest)
+    assert model.sample(100).shape == (100, 4)
+    monkeypatch.setattr("minigan.arrays._memory", lambda: widest - 1)
+    with pytest.raises(MiniganError, match="^100 samples would take"):
+        model.sample(100)
+
+
 @pytest.mark.parametrize("labels", [2, [2], np.int64(2), np.array(2), (2, 2)])
 def test_one_label_asks_for_that_class_alone(labels):
     model = CGAN(**SMALL, n_classes=3)

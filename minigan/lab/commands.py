@@ -64,7 +64,7 @@ def evaluate_command(args):
     data = load_data(run.config, args.data, args.data_dir)
     keep_heap()
     about = {"run": run.folder.resolve().name, "model": run.config.model, "step": state.step}
-    measures = about | evaluate(model, data, args.n, args.data_dir, args.seed)
+    measures = about | evaluate(model, data, args.n, args.seed)
     print(table(measures))
     write_measures(run, measures)
     restore(run.folder, model, state, data)

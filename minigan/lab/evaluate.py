@@ -9,54 +9,16 @@ halved: the control is one half, what it is compared with the other.
 What there is to compare with is known from the data's `Source`, never from its name.
 """
 
-import json
-from pathlib import Path
-
 import numpy as np
 
 from ..errors import DataError, DivergedError, MiniganError, RunError, whole_number
 from . import metrics
-from .loaders import Source, load, mnist5k
+from .loaders import Source, mnist5k
 from .parzen import parzen
 
-TEXT = "measure what a run's samples are worth, beside genuine data"
-EXAMPLES = """examples:
-  minigan evaluate runs/gan-mnist5k
-  minigan evaluate runs/cgan-mnist5k --n 2000
-  minigan evaluate runs/gan-mnist5k --data-dir data/mnist   where the test digits lie
-  minigan evaluate runs/gan-ring
-
-The table is also kept in RUN/metrics.json.
-"""
 LARGEST_W1 = 2000  # rows: the time of an assignment grows with their cube
 LEAST = 10  # rows, of which something can be said
 ENOUGH = 10_000  # rows that were never seen
-
-
-def add_options(command):
-    r"""The options of `minigan evaluate`."""
-    command.set_defaults(command=evaluate_command, n=None, data_dir=None, seed=1)
-    command.add_argument("run", metavar="RUN", help="a run folder, such as runs/gan-mnist5k")
-    command.add_argument("--n", type=int, help="samples (default 10000; of points 2500)")
-    command.add_argument("--data-dir", metavar="DIR", help="where the full MNIST lies")
-    command.add_argument("--seed", type=int, help="of the noise (default 1)")
-
-
-def evaluate_command(args):
-    r"""`minigan evaluate`: print the table of a run and write it to its metrics.json."""
-    from ..training import keep_heap
-    from .checkpoint import load_checkpoint
-    from .run import Run
-
-    run = Run.open(args.run)
-    model, state = load_checkpoint(run.checkpoint)
-    data = load(run.config["data"], args.data_dir or run.config["data_dir"])
-    keep_heap()
-    about = {"run": Path(args.run).name, "model": run.config["model"], "step": state.step}
-    found = about | evaluate(model, data, args.n, args.data_dir, args.seed)
-    print(table(found))
-    run.write("metrics.json", json.dumps(found, indent=2).encode() + b"\n")
-    return 0
 
 
 def evaluate(model, data, n=None, seed=1):

@@ -13,7 +13,8 @@ from .models import RECIPES, build, checked, describe, parameters_of
 from .signals import stop_when_asked
 
 RATES = ("lr", "D_lr")  # may be changed when a run is resumed
-AT_WILL = ("steps", "quiet", "resume", "backend", "out", "model", "command", "data", *RATES)
+PLACES = ("data", "data_dir")  # may have moved since
+AT_WILL = ("steps", "quiet", "resume", "backend", "out", "model", "command", *PLACES, *RATES)
 
 
 def train_command(args):
@@ -55,6 +56,8 @@ def resume(options, asked):
         check_checkpoint(run, model)
         change_rates(run, model, state.step, options)
         run.frame(model, state, data)  # a kill may have come between it and the checkpoint
+        if moved := {name: value for name, value in zip(PLACES, places(options)) if value}:
+            run.change(state.step, **moved)
         steps = options.get("steps", run.config.steps)
         records = train(model, data, steps, run.config.batch_size, state=state)
         if steps <= state.step:
@@ -67,12 +70,18 @@ def resume(options, asked):
 
 def new_config(options):
     r"""The `Config` of a run from the options given, before its data are known."""
-    from .loaders import identify
-
     name = options["model"]
     chosen = {key: options[key] for key in ("seed", "steps", "batch_size") if key in options}
-    data, data_dir = identify(options.get("data", "mnist5k"), options.get("data_dir"))
+    data, data_dir = places({"data": "mnist5k"} | options)
     return Config(**RECIPES[name] | chosen, model=name, data=data, data_dir=data_dir)
+
+
+def places(options):
+    r"""(data, data_dir) as config.json keeps them; None for one that was not given."""
+    from .loaders import identify
+
+    data, data_dir = identify(options.get("data", "mnist5k"), options.get("data_dir"))
+    return data if "data" in options else None, data_dir
 
 
 def new_run(options):
