@@ -478,3 +478,16 @@ def test_a_gradient_does_not_compute_the_delta_of_the_input(monkeypatch):
     model = GAN(**SMALL)
     model.update(np.ones((7, 4), "float32"), np.ones((7, 3), "float32"))
     assert asked == [2, 5, 4, 6]  # D's deltas of both players, G's through D, G's own
+
+
+def test_eq19a_reports_what_the_plain_step_of_D_reports(lib64):
+    for name in ("gan", "wgan-gp"):
+        small = SmallGame(name, lib64, remember=True)
+        x, x_fake = lib64.array(small.x), lib64.array(small.x[::-1].copy())
+        plain, shared = (
+            step(x, x_fake, None, np.random.default_rng(7))
+            for step in (small.model.D_step, small.model.D_update)
+        )
+        assert list(plain) == list(shared)
+        for key, value in plain.items():
+            assert float(shared[key]) == pytest.approx(float(value), rel=1e-12), key
