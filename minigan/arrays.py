@@ -88,6 +88,8 @@ def asarray_like(host: np.ndarray, like: Array) -> Array:
 
 def to_numpy(array: Array) -> np.ndarray:
     r"""The same numbers as a NumPy array on the host."""
+    if type(array) is np.ndarray:
+        return array
     if hasattr(array, "get"):  # CuPy's way home
         return array.get()
     return np.from_dlpack(array) if hasattr(array, "__dlpack__") else np.asarray(array)
