@@ -16,12 +16,11 @@ A game is a loss for each player: `GAN` (chapter 6), `WGAN` in 8, `LSGAN` in 9, 
 A condition (chapter 7) changes only what the networks are given.
 """
 
-from collections.abc import Iterator
 from dataclasses import InitVar, dataclass
 
 import numpy as np
 
-from .arrays import Array, array_namespace, asarray_like, backend, check_memory, to_numpy
+from .arrays import array_namespace, asarray_like, backend, check_memory, to_numpy
 from .errors import MiniganError, check_parameters, parameter, whole_number, word
 from .layers import Sigmoid
 from .network import INITS, OUTPUTS, Network, mlp
@@ -221,7 +220,7 @@ class Game:
         trace, m = self.D.forward(array_namespace(x, x_fake).concat(rows)), x.shape[0]
         return trace, trace[-1][:m, :], trace[-1][m:, :]
 
-    def iteration(self, batches: Iterator, rng: "np.random.Generator") -> dict[str, Array]:
+    def iteration(self, batches, rng):
         r"""One iteration on fresh rows of `batches` and fresh noise; returns the record.
 
         batches : iterator of (x, labels); rng : numpy.random.Generator of the noise.
@@ -237,7 +236,7 @@ class Game:
 
     # ---- samples ----
 
-    def noise(self, m: int, rng: "np.random.Generator") -> Array:
+    def noise(self, m, rng):
         r"""$z \sim \mathcal N(0, 1)$, (m, n_noise), drawn on the host and moved."""
         return self.asarray(rng.standard_normal((m, self.n_noise), self.real_dtype))
 
@@ -252,7 +251,7 @@ class Game:
             host = host.astype(self.dtype, copy=False)
         return asarray_like(host, self.G.theta)
 
-    def generate(self, z: Array, c: Array | None = None) -> Array:
+    def generate(self, z, c=None):
         r"""G(z), or G(z, c), with the averaged parameters if there are any (m, n_data)."""
         return (self.G_average or self.G).forward(self.G_input(z, c))[-1]
 

@@ -5,6 +5,8 @@ and all of them descend: `step` changes `theta` in place. What an optimiser reme
 (its averages, the step count t) is what `state` returns and `load_state` takes back.
 """
 
+from collections.abc import Callable
+
 from .arrays import Array, array_namespace
 from .errors import MiniganError, real_number
 
@@ -16,6 +18,7 @@ class Optimizer:
     """
 
     slots: tuple[str, ...] = ()  # the names of the averages, each an array like theta
+    update: Callable[[Array, Array], None]
 
     def __init__(self, lr: float, **rates: float):
         self.lr = real_number("lr", lr, "(0, inf)")

@@ -27,7 +27,7 @@ class TrainState:
     seed: int = 0
     step: int = 0
     rows: int = 0
-    rng: "np.random.Generator" = field(default=None, repr=False)
+    rng: "np.random.Generator | None" = field(default=None, repr=False)
 
     def __post_init__(self):
         for name in ("seed", "step", "rows"):

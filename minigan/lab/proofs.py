@@ -46,7 +46,8 @@ LOSSES = {
     "(5a)": (wasserstein, (1.0, -1.0)),
     "(6a)": (least_squares, (0.0, 1.0, -1.0)),
 }
-GAMES = {name: (name, {}) for name in MODELS} | {"gan, minimax": ("gan", {"minimax": True})}
+GAMES: dict = {name: (name, {}) for name in MODELS}
+GAMES["gan, minimax"] = "gan", {"minimax": True}
 
 
 @dataclass(frozen=True)
