@@ -171,7 +171,7 @@ INITS = {"he": he, "glorot": glorot}
 OUTPUTS = {"linear": (), "sigmoid": (Sigmoid(),)}
 
 
-def mlp_layers(sizes, slope=0.2, output="linear"):
+def mlp_layers(sizes, slope, output):
     r"""Dense, LeakyReLU, Dense, …, Dense, and the output's layer: "linear" has none."""
     word("output", output, tuple(OUTPUTS))
     layers = []

@@ -25,6 +25,7 @@ from minigan import (
     WGAN,
     WGANGP,
     Dense,
+    LeakyReLU,
     MiniganError,
     Network,
     Sigmoid,
@@ -474,3 +475,66 @@ def test_a_run_may_be_forked():
     assert list(train(model, data, 6, 8, state=state)) == list(
         train(twin[0], data, 6, 8, state=twin[1])
     )
+
+
+# ---- networks that begin with a layer of any width ----
+
+
+def from_any(layer, sizes, seed=0):
+    """A network of the sizes, behind a layer that takes any number of columns."""
+    rng = np.random.default_rng(seed)
+    inner = mlp(sizes, rng, dtype="float64")
+    return Network([layer, *inner.layers], inner.theta)
+
+
+@pytest.mark.parametrize("first", [LeakyReLU(0.3), Sigmoid(), Softplus()], ids=repr)
+def test_eq19_is_eq17_and_eq18_whatever_the_first_layer_of_D_reads(first):
+    rng, gradients = np.random.default_rng(1), []
+    x, z = rng.standard_normal((5, 4)), rng.standard_normal((5, 3))
+    for shared in (True, False):
+        model = GAN(
+            G=from_any(first, (3, 6, 4)), D=from_any(first, (4, 5, 1)), n_noise=3, n_data=4
+        )
+        model.G_optimizer = model.D_optimizer = optimizer = Listing()
+        if shared:
+            model.update(x, z)
+        else:
+            _, x_fake = model.G_step(z)
+            model.D_step(x, x_fake)
+        gradients.append(optimizer.all)
+    for one, other in zip(*gradients, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-15)
+
+
+class Listing:
+    """Stands in for both optimisers: keeps every gradient and moves nothing."""
+
+    def __init__(self):
+        self.all = []
+
+    def step(self, theta, dtheta):
+        self.all.append(dtheta)
+
+
+def test_a_network_that_takes_any_width_is_given_the_games():
+    G, D = from_any(LeakyReLU(), (3 + 2, 4)), from_any(LeakyReLU(), (4 + 2, 1))
+    model = CGAN(G=G, D=D, n_noise=3, n_data=4, n_classes=2)
+    assert (model.n_noise, model.n_data) == (3, 4)
+    assert model.sample(5).shape == (5, 4)
+
+
+def test_a_network_of_half_precision_is_refused():
+    G = stack((3, 4))
+    with pytest.raises(MiniganError, match="^G: dtype: expected one of .*float16"):
+        GAN(G=Network(G.layers, G.theta.astype("float16")))
+
+
+def test_one_network_that_does_not_fit_the_other_is_refused():
+    with pytest.raises(
+        MiniganError, match=r"^G: two rows must give shape \(2, 4\), got \(2, 5\)"
+    ):
+        GAN(G=stack((3, 5)), n_data=4)
+
+
+def test_without_a_decay_there_is_no_average():
+    assert GAN(**SMALL).G_average is None

@@ -118,3 +118,10 @@ def test_eq7_large_scores_do_not_overflow():
     s = np.array([[1e4, 0, -1e4]], "float32")
     for j, expected in enumerate([0, 1e4, 2e4]):
         assert softmax_cross_entropy(s, np.eye(3, dtype="float32")[[j]])[0] == expected
+
+
+def test_eq7_each_row_has_a_largest_score_of_its_own():
+    s, c = np.array([[1e4, 0.0], [0.0, 0.0]]), np.eye(2)
+    value, ds = softmax_cross_entropy(s, c)
+    assert value == pytest.approx(np.log(2) / 2)
+    np.testing.assert_allclose(ds, [[0, 0], [0.25, -0.25]])

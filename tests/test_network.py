@@ -341,3 +341,17 @@ def test_a_copy_has_parameters_of_its_own_and_views_of_them(twin_of):
     for own, other in zip(sum(twin.params, []), sum(network.params, [])):
         np.testing.assert_array_equal(own, other + 1)
     np.testing.assert_array_equal(network.forward(x)[-1], before)
+
+
+def test_a_network_may_take_the_memory_that_is_there_and_no_more(monkeypatch):
+    rng, numbers = np.random.default_rng(0), (3 + 1) * 4 + (4 + 1) * 2
+    monkeypatch.setattr("minigan.arrays._memory", lambda: 40 * numbers)  # drawn, cast, moved
+    assert mlp((3, 4, 2), rng).theta.size == numbers
+    monkeypatch.setattr("minigan.arrays._memory", lambda: 40 * numbers - 1)
+    with pytest.raises(MiniganError, match="^a network of the widths 3 4 2 would take"):
+        mlp((3, 4, 2), rng)
+
+
+def test_a_width_of_zero_is_refused_by_its_name():
+    with pytest.raises(MiniganError, match="^sizes: must be at least 1, got 0"):
+        mlp((3, 0, 2), np.random.default_rng(0))
