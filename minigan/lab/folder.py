@@ -111,8 +111,13 @@ def finish(folder):
             if os.path.lexists(ready / name):
                 os.replace(ready / name, folder / name)
         remove_own(ready)
+    remove_partial(folder)
+
+
+def remove_partial(folder):
+    r"""Remove the files that a killed process had only begun to write."""
     for place in (folder, folder / "frames"):
-        for path in place.iterdir() if is_real_folder(place) else ():
+        for path in list(place.iterdir()) if is_real_folder(place) else ():
             name = PARTIAL.fullmatch(path.name)
             if name and (name[1] in OWN or _ours(path.with_name(name[1]))):
                 path.unlink(missing_ok=True)
@@ -126,8 +131,11 @@ def own_files(folder):
 
 def remove_own(folder):
     r"""Remove a hidden folder of ours, if it is there, with what minigan put into it."""
-    for path in own_files(folder) if is_real_folder(folder) else ():
+    if not is_real_folder(folder):
+        return
+    for path in own_files(folder):
         path.unlink(missing_ok=True)
-    for path in (Path(folder) / "frames", Path(folder)):
+    remove_partial(folder)
+    for path in (folder / "frames", folder):
         with contextlib.suppress(OSError):
             path.rmdir()
