@@ -101,7 +101,7 @@ def finish(folder):
     r"""Complete what a killed process had begun: a new run's move, half-written files."""
     folder, ready = Path(folder), Path(folder) / ".ready"
     remove_own(folder / ".new")
-    if is_real_folder(ready):
+    if os.path.lexists(ready / "config.json"):  # the last to move: something is left to do
         first = [folder / name for name in FIRST]
         for path in own_files(folder):
             if path not in first:
@@ -110,7 +110,7 @@ def finish(folder):
         for name in FIRST:
             if os.path.lexists(ready / name):
                 os.replace(ready / name, folder / name)
-        remove_own(ready)
+    remove_own(ready)
     remove_partial(folder)
 
 
