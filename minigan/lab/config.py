@@ -13,6 +13,7 @@ from .models import MODELS, checked, modern
 
 LARGEST = 2**20  # bytes of a config.json; it has about a thousand
 COUNT = "[1, 9e15]"
+DEPTH = 20  # of objects within objects; a config.json has three
 
 
 @dataclass(kw_only=True)
@@ -58,6 +59,8 @@ class Config:
             about = json.loads(read_bytes(path, LARGEST).decode("utf-8-sig"))
             if not isinstance(about, dict) or "model" not in about or "parameters" not in about:
                 raise MiniganError("no model and parameters are in it")
+            if not is_shallow(about):
+                raise MiniganError("it is nested too deeply")
             known = {one.name for one in fields(cls)} - {"more"}
             more = {name: value for name, value in about.items() if name not in known}
             return cls(**{k: v for k, v in about.items() if k in known}, more=more)
@@ -73,3 +76,16 @@ class Config:
             if place[name] != value:
                 self.history.append({"step": step, name: [place[name], value]})
                 place[name] = value
+
+
+def is_shallow(value):
+    r"""Whether objects and lists are nested at most `DEPTH` deep."""
+    layer = [value]
+    for _ in range(DEPTH):
+        inside = [v.values() if isinstance(v, dict) else v for v in layer if _holds(v)]
+        layer = [each for values in inside for each in values]
+    return not any(map(_holds, layer))
+
+
+def _holds(value):
+    return isinstance(value, (dict, list))

@@ -54,7 +54,8 @@ def write_whole(path, write, error=RunError):
 def read_bytes(path, largest, error=RunError):
     r"""The content of a regular file of at most `largest` bytes; raises `error` otherwise."""
     with open_regular(path, error) as file:
-        content = file.read(largest + 1)
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(min(size, largest) + 1)  # so many bytes are reserved at once
     if len(content) > largest:
         raise error(f"{path}: expected at most {largest:,} bytes")
     return content

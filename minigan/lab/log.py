@@ -2,6 +2,7 @@ r"""metrics.csv: one line per logged step, read line by line, so that damage sta
 
 import math
 import os
+import re
 import stat
 
 from ..errors import RunError
@@ -9,6 +10,7 @@ from .files import read_bytes, why, write_whole
 
 LARGEST = 2**28  # bytes that are read
 START = "step", "seconds"
+NAME = re.compile(r"[A-Za-z0-9_() -]{1,40}")  # of a column
 
 
 def read_log(path):
@@ -23,13 +25,18 @@ def read_log(path):
     text = read_bytes(path, LARGEST).decode("utf-8-sig", "replace")
     for line in text.splitlines(keepends=True):
         cells = tuple(cell.strip() for cell in line.split(","))
-        if not names and cells[:2] == START and len(set(cells)) == len(cells) > 2:
+        if not names and _is_header(cells):
             names = cells
         row = _numbers(cells) if len(cells) == len(names) and line.endswith("\n") else None
         if row and row[0] > last:
             last = row[0]
             rows.append(cells)
     return names, rows
+
+
+def _is_header(cells):
+    known = cells[:2] == START and len(set(cells)) == len(cells) > 2
+    return known and all(map(NAME.fullmatch, cells))
 
 
 def _numbers(cells):
