@@ -724,7 +724,7 @@ def test_a_folder_that_becomes_read_only_while_its_run_is_trained(place):
 
 STOPPING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 MOMENTS = 12
-STEPS = 60
+STEPS = 20
 
 
 def seconds(place, *args, **options):

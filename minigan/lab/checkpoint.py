@@ -159,6 +159,8 @@ def read_member(archive, name, shape, dtype=None, largest=0):
         info = archive.getinfo(f"{name}.npy")
     except KeyError:
         raise CheckpointError(f"{name} is missing") from None
+    if info.compress_type not in (0, 8):  # stored or deflated; others unpack all at once
+        raise CheckpointError(f"{name}: packed in a way that is not NumPy's")
     with archive.open(info) as file:
         read = {(1, 0): np.lib.format.read_array_header_1_0}.get(
             np.lib.format.read_magic(file), np.lib.format.read_array_header_2_0
