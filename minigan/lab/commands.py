@@ -10,7 +10,6 @@ from .session import load_data
 
 def sample_command(args):
     r"""`minigan sample`: draw from a run's checkpoint into a picture or an .npz file."""
-    from .checkpoint import load_checkpoint
     from .files import write_whole
     from .folder import OWN
     from .plots import samples_png
@@ -22,7 +21,7 @@ def sample_command(args):
     run = Run.open(args.run)
     if output.name in OWN and output.parent.resolve() == run.folder.resolve():
         raise RunError(f"-o: {output} belongs to the run itself; choose another name")
-    model, state = load_checkpoint(run.checkpoint)
+    model, state = run.read()
     x, extra = draw(run.config, model, args)
     if output.suffix == ".npz":
         write_whole(output, lambda file: np.savez(file, x=x, **extra))
@@ -55,12 +54,11 @@ def draw(config, model, args):
 def evaluate_command(args):
     r"""`minigan evaluate`: print the table of a run and write it to its metrics.json."""
     from ..training import keep_heap
-    from .checkpoint import load_checkpoint
     from .evaluate import evaluate, table
     from .run import Run, restore, write_measures
 
     run = Run.open(args.run)
-    model, state = load_checkpoint(run.checkpoint)
+    model, state = run.read()
     data = load_data(run.config, args.data, args.data_dir)
     keep_heap()
     about = {"run": run.folder.resolve().name, "model": run.config.model, "step": state.step}

@@ -42,9 +42,9 @@ class Config:
         for name, kind in (("history", list), ("versions", dict)):
             if not isinstance(getattr(self, name), kind):
                 raise MiniganError(f"{name}: got {getattr(self, name)!r}")
-        pixels = math.prod(self.image_shape)
-        if self.image_shape and pixels != self.parameters["n_data"]:
-            raise MiniganError(f"image_shape: {self.image_shape} is not n_data columns")
+        shape, n_data = self.image_shape, self.parameters["n_data"]
+        if shape and (len(shape) != 2 or math.prod(shape) != n_data):
+            raise MiniganError(f"image_shape: expected height and width of {n_data} pixels")
 
     def to_json(self):
         r"""The file's content, as bytes."""

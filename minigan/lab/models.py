@@ -34,6 +34,7 @@ RECIPES = {
     "cwgan-gp": {"steps": 4000, "batch_size": 64},
     "clsgan": {"steps": 8000, "batch_size": 64},
 }
+RATES = ("lr", "D_lr")  # parameters that may be changed when a run is resumed
 FORMERLY = {"average": "ema_decay", "weight": "penalty_weight"}  # in version 0.1
 
 

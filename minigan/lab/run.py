@@ -32,6 +32,7 @@ from .config import Config
 from .files import read_bytes, why, write_whole
 from .folder import finish, frames, hold, is_begun, remove_own
 from .metrics import CollapseWatch
+from .models import RATES, describe
 
 FRAMES = 60  # in a film
 LINES = 2000  # in metrics.csv
@@ -91,9 +92,23 @@ class Run:
         self.config.change(step, **values)
         self.write("config.json", self.config.to_json())
 
-    def load(self, backend=None):
-        r"""(model, state) of the checkpoint; drops what was logged and drawn after it."""
+    def read(self, backend=None):
+        r"""(model, state) of the checkpoint; RunError if config.json tells of another model."""
         model, state = load_checkpoint(self.checkpoint, backend)
+        (name, parameters), known = describe(model), self.config.parameters
+        free = ("backend", *RATES)
+        wrong = [p for p in parameters if p not in free and parameters[p] != known.get(p)]
+        if name != self.config.model or wrong:
+            raise RunError(
+                f"{self.folder}: config.json and checkpoint.npz disagree about "
+                f"{[*wrong, 'model'][0]}; give config.json back what it had, or begin another "
+                "run with --out"
+            )
+        return model, state
+
+    def load(self, backend=None):
+        r"""`read`, for a run that goes on: what was logged and drawn later is dropped."""
+        model, state = self.read(backend)
         self.seconds = log.cut_log(self.folder / "metrics.csv", state.step)
         for frame in frames(self.folder):
             if int(frame.stem) > state.step:

@@ -9,10 +9,9 @@ import numpy as np
 
 from ..errors import DivergedError, RunError
 from .config import Config
-from .models import RECIPES, build, checked, describe, parameters_of
+from .models import RATES, RECIPES, build, checked, describe, parameters_of
 from .signals import stop_when_asked
 
-RATES = ("lr", "D_lr")  # may be changed when a run is resumed
 PLACES = ("data", "data_dir")  # may have moved since
 AT_WILL = ("steps", "quiet", "resume", "backend", "out", "model", "command", *PLACES, *RATES)
 
@@ -53,7 +52,6 @@ def resume(options, asked):
         check_same(options, run)
         data = load_data(run.config, options.get("data"), options.get("data_dir"))
         model, state = run.load(options.get("backend", run.config.parameters["backend"]))
-        check_checkpoint(run, model)
         change_rates(run, model, state.step, options)
         run.frame(model, state, data)  # a kill may have come between it and the checkpoint
         if moved := {name: value for name, value in zip(PLACES, places(options)) if value}:
@@ -124,19 +122,6 @@ def check_same(options, run):
                 f"{folder} was begun with {name} = {saved[name]}, not {value}; "
                 "resume without that option, or begin another run with --out"
             )
-
-
-def check_checkpoint(run, model):
-    r"""Raises RunError if config.json was changed into that of another model."""
-    (name, parameters), known = describe(model), run.config.parameters
-    free = ("backend", *RATES)
-    wrong = [p for p in parameters if p not in free and parameters[p] != known.get(p)]
-    if name != run.config.model or wrong:
-        raise RunError(
-            f"{run.folder}: config.json and checkpoint.npz disagree about "
-            f"{[*wrong, 'model'][0]}; give config.json back what it had, or begin another run "
-            "with --out"
-        )
 
 
 def change_rates(run, model, step, options):
