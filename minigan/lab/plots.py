@@ -9,6 +9,7 @@ from PIL import Image  # comes with matplotlib
 
 SIDE = 480  # of a picture of points
 LARGEST_SIDE = 10_000  # pixels of a film
+LARGEST_VALUE = 1e30  # of a curve: near the largest float, Matplotlib's axes overflow
 GREY, ORANGE = (200, 200, 200), (194, 65, 12)
 
 
@@ -65,7 +66,8 @@ def losses_png(columns):
     figure, axes = _figure(8, 6, rows=2)
     for axis, panel in zip(axes, panels):
         for name in panel:
-            axis.plot(step, columns[name], lw=0.8, label=name)
+            values = np.clip(columns[name], -LARGEST_VALUE, LARGEST_VALUE)
+            axis.plot(step, values, lw=0.8, label=name)
         axis.legend(loc="upper right")
         axis.grid(alpha=0.3)
     axes[-1].set_xlabel("step")
