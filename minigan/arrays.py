@@ -47,9 +47,13 @@ def backend(name: str | None = None) -> ModuleType:
 def _require_cupy():
     try:
         import cupy
+
+        there = cupy.is_available()
     except ImportError:
         raise BackendError(f"backend: CuPy is not installed; {INSTALL_CUPY}") from None
-    if not cupy.is_available():
+    except Exception as error:  # installed, but for another Python, NumPy or CUDA
+        raise BackendError(f"backend: CuPy is installed but does not work: {error}") from None
+    if not there:
         raise BackendError(
             "backend: CuPy is installed but finds no CUDA driver or GPU on this machine; "
             "install the NVIDIA driver, or use backend='numpy'"

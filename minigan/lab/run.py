@@ -25,11 +25,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import RunError
+from ..errors import MiniganError, RunError
 from . import log, plots
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import Config
-from .files import read_bytes, why, write_whole
+from .files import plain, read_bytes, why, write_whole
 from .folder import finish, frames, hold, is_begun, remove_own
 from .metrics import CollapseWatch
 from .models import RATES, describe
@@ -173,7 +173,7 @@ class Run:
         makers["losses.png"] = self.draw_losses
         makers["film.gif"] = self.draw_film
         for name, make in makers.items():
-            if self.is_stale(name) and (content := make()):
+            if self.is_stale(name) and (content := drawn(name, make)):
                 self.write(name, content)
 
     def is_stale(self, name):
@@ -196,6 +196,17 @@ class Run:
             with contextlib.suppress(RunError):
                 pictures.append(io.BytesIO(read_bytes(path, LARGEST_FRAME)))
         return plots.film_gif(pictures)
+
+
+def drawn(name, make):
+    r"""What `make` draws; None, and a line on stderr, if a library of pictures is broken."""
+    try:
+        return make()
+    except (MiniganError, OSError):
+        raise
+    except Exception as error:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(f"minigan: cannot draw {name}: {plain(str(error))}\n")
 
 
 def versions():
