@@ -149,4 +149,4 @@ def test_ctrl_c_at_any_moment_ends_without_a_traceback(place, tmp_path, name):
         assert b"Exception ignored" not in said
         assert b"Traceback" not in said, said
         statuses.add(process.returncode)
-    assert statuses <= {0, 130}
+    assert statuses <= {0, 130, -signal.SIGINT}  # the last: while the interpreter ends
