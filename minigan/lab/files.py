@@ -90,7 +90,7 @@ def lock(folder):
         handle = os.open(path, flags, 0o666)
     except OSError as reason:
         raise RunError(f"cannot write in {folder}: {why(reason)}") from None
-    with open(handle, "r+b") as file:
+    with open(handle, "r+b", buffering=0) as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise RunError(f"{path}: expected a file, this is something else")
         try:

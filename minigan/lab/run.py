@@ -156,7 +156,8 @@ class Run:
         if len(lost) > self.warned:
             self.warned, names = len(lost), ", ".join(map(str, lost))
             text = f"step {state.step}: hardly any samples of class {names}: a mode collapse?"
-            tqdm.write(text, file=sys.stderr)
+            with contextlib.suppress(OSError, AttributeError):
+                tqdm.write(text, file=sys.stderr)
 
     @staticmethod
     def picture(model, data, scale=1):

@@ -21,8 +21,9 @@ at_once: list = []  # what is called before the process ends
 def _end_at_once(number, frame):
     for clean in at_once:
         clean()
-    with contextlib.suppress(OSError):
-        os.write(2, b"\nminigan: interrupted\n")
+    if sys.__stderr__:
+        with contextlib.suppress(OSError):
+            os.write(2, b"\nminigan: interrupted\n")
     os._exit(128 + number)
 
 
