@@ -38,7 +38,7 @@ class Job:
 
     def __post_init__(self):
         if self.data is None:
-            self.data = np.random.default_rng(0).random((N_ROWS, N_DATA), np.float32)
+            self.data = numbers(0).random((N_ROWS, N_DATA), np.float32)
         self.data = self.data.astype(self.dtype)
         self.n_critic = {"gan": 1, "wgan": 5}[self.game]
         self.sizes_G = N_NOISE, self.width, self.width, N_DATA
@@ -46,8 +46,11 @@ class Job:
 
     def thetas(self):
         """He initialisation, a WGAN's critic clipped: the same numbers in any dtype."""
-        rng, thetas = np.random.default_rng(self.seed), []
-        for sizes in (self.sizes_G, self.sizes_D):
+        from minigan.arrays import stream
+
+        thetas = []
+        for player, sizes in (("G", self.sizes_G), ("D", self.sizes_D)):
+            rng = stream(self.seed, f"weights of {player}")
             n_theta = sum(n * k + k for n, k in zip(sizes, sizes[1:]))
             thetas.append(np.zeros(n_theta, np.float32))
             for W in split(thetas[-1], sizes)[::2]:
@@ -58,7 +61,7 @@ class Job:
 
     def batches(self):
         """Row numbers of one batch after another, from a fresh permutation each epoch."""
-        rng, n = np.random.default_rng(1), len(self.data)
+        rng, n = numbers(1), len(self.data)
         while True:
             order = rng.permutation(n)
             for at in range(0, n - self.m + 1, self.m):
@@ -69,6 +72,15 @@ class Job:
         batches = self.batches()
         while True:
             yield np.stack([next(batches) for _ in range(self.n_critic)])
+
+
+def numbers(index):
+    """The generator of 0 the data, 1 the order, 2 a floor's matrices, 3 the noise, 4 a check's
+    rows and noise, 5 samples.
+    """
+    from minigan.arrays import stream  # here, as a contender may have to hide Numba before
+
+    return stream(0, "numbers of a benchmark", index)
 
 
 def split(theta, sizes):
@@ -91,7 +103,7 @@ class Floor:
     def __init__(self, job):
         from minigan import backend
 
-        self.xp, m, rng = backend(job.backend), job.m, np.random.default_rng(1)
+        self.xp, m, rng = backend(job.backend), job.m, numbers(2)
 
         def normal(*shape):
             return self.xp.asarray(rng.standard_normal(shape, np.float32))
@@ -142,7 +154,7 @@ class Minigan:
         for network, theta in zip((self.model.G, self.model.D), job.thetas()):
             network.theta[...] = self.model.asarray(theta)
         accelerate(self.model)
-        self.data, self.rng = self.model.asarray(job.data), np.random.default_rng(1)
+        self.data, self.rng = self.model.asarray(job.data), numbers(3)
         self.batches = ((self.data[rows], None) for rows in job.batches())
 
     def choose_loops(self):

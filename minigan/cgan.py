@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import array_namespace, device, to_numpy
-from .errors import DataError, parameter, whole_number
+from .arrays import array_namespace, device, stream, to_numpy
+from .errors import DataError, parameter
 from .game import Game
 from .gan import GAN
 
@@ -62,8 +62,7 @@ class Conditional:
         labels = self.check_labels(range(self.n_classes) if labels is None else labels)
         n = self.check_sample(labels.size if n is None else n)
         c = self.condition(self.asarray(np.resize(labels, n)))
-        rng = np.random.default_rng(whole_number("seed", seed, "[0, inf)"))
-        return to_numpy(self.generate(self.noise(n, rng), c))
+        return to_numpy(self.generate(self.noise(n, stream(seed, "noise of samples")), c))
 
     def check_labels(self, labels):
         r"""The labels as an array of at least one; raises DataError if one has no class."""

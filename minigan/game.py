@@ -20,7 +20,7 @@ from dataclasses import InitVar, dataclass
 
 import numpy as np
 
-from .arrays import array_namespace, asarray_like, backend, check_memory, to_numpy
+from .arrays import array_namespace, asarray_like, backend, check_memory, stream, to_numpy
 from .errors import MiniganError, check_parameters, parameter, whole_number, word
 from .layers import Sigmoid
 from .network import INITS, OUTPUTS, Network, mlp
@@ -62,11 +62,11 @@ class Game:
     def __post_init__(self, G, D):
         check_parameters(self)
         self.take_widths(G, D)
-        rng, like = np.random.default_rng(self.seed), backend(self.backend).zeros(0)
+        like, sizes = backend(self.backend).zeros(0), self.sizes()
         make = {"slope": self.slope, "init": self.init, "dtype": self.dtype, "like": like}
-        sizes = self.sizes()
-        self.G = G or mlp(sizes["G"], rng, output=self.output, **make)
-        self.D = D or mlp(sizes["D"], rng, **make)
+        of_G, of_D = (stream(self.seed, f"weights of {player}") for player in "GD")
+        self.G = G or mlp(sizes["G"], of_G, output=self.output, **make)
+        self.D = D or mlp(sizes["D"], of_D, **make)
         for player in "GD" if G or D else "":
             self.check_network(player, *sizes[player])
         self.G_optimizer, self.D_optimizer = self.optimizers()
@@ -220,18 +220,23 @@ class Game:
         trace, m = self.D.forward(array_namespace(x, x_fake).concat(rows)), x.shape[0]
         return trace, trace[-1][:m, :], trace[-1][m:, :]
 
-    def iteration(self, batches, rng):
+    def iteration(self, batches, rng, penalty_rng=None):
         r"""One iteration on fresh rows of `batches` and fresh noise; returns the record.
 
-        batches : iterator of (x, labels); rng : numpy.random.Generator of the noise.
+        batches : iterator of (x, labels); rng : numpy.random.Generator of the noise;
+        penalty_rng : that of a penalty, by default the same.
         """
+        penalty_rng = penalty_rng or rng
         steps = self.critic_steps()  # asked first: `update` advances the count it may depend on
         x, labels = next(batches)
-        record = self.update(x, self.noise(x.shape[0], rng), self.condition(labels), rng)
+        record = self.update(
+            x, self.noise(x.shape[0], rng), self.condition(labels), penalty_rng
+        )
         for _ in range(steps - 1):
             x, labels = next(batches)
             z, c = self.noise(x.shape[0], rng), self.condition(labels)
-            record |= self.D_update(x, self.G.forward(self.G_input(z, c))[-1], c, rng)
+            x_fake = self.G.forward(self.G_input(z, c))[-1]
+            record |= self.D_update(x, x_fake, c, penalty_rng)
         return record
 
     # ---- samples ----
@@ -258,8 +263,7 @@ class Game:
     def sample(self, n: int, seed: int = 0) -> np.ndarray:
         r"""n generated rows as a NumPy array (n, n_data), the same for the same seed."""
         n = self.check_sample(n)
-        rng = np.random.default_rng(whole_number("seed", seed, "[0, inf)"))
-        return to_numpy(self.generate(self.noise(n, rng)))
+        return to_numpy(self.generate(self.noise(n, stream(seed, "noise of samples"))))
 
     def check_sample(self, n):
         r"""n as an int; raises MiniganError if so many samples need more than the memory."""

@@ -35,7 +35,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, array_namespace, asarray_like, to_numpy
+from .arrays import Array, array_namespace, asarray_like, stream, to_numpy
 from .errors import MiniganError
 from .layers import require
 from .network import Network
@@ -134,7 +134,7 @@ def check_gradient(
     if size <= FULL:
         claim, directions = to_numpy(dx), np.eye(size)
     else:
-        directions = np.random.default_rng(seed).standard_normal((8, size))
+        directions = stream(seed, "directions of a gradient").standard_normal((8, size))
         claim = directions @ np.ravel(to_numpy(dx))
     measure, real = METHODS[method], to_numpy(x).dtype
     slopes = [
@@ -157,7 +157,7 @@ def check_layer(
     require(layer, "forward", "dx", "tangent", *(["dparams"] if params else []))
     require_floats(x, *params)
     avoid_kink(layer, x, method)
-    xp, rng = array_namespace(x, *params), np.random.default_rng(seed)
+    xp, rng = array_namespace(x, *params), stream(seed, "vectors of a proof")
     y = layer.forward(x, *params)
     v, u = (random_like(rng, array) for array in (y, x))
     complex_params = [to_complex(p) for p in params] if method == "complex step" else params
@@ -227,7 +227,7 @@ def check_network(
 ) -> Checks:
     r"""Prove (9), (10) and (11) for a whole network on the rows x (m, n), x real."""
     require_floats(x, network.theta)
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "vectors of a proof")
     trace = network.forward(x)
     for layer, before in zip(network.layers, trace):
         avoid_kink(layer, before, method)

@@ -15,36 +15,45 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .arrays import array_namespace
+from .arrays import array_namespace, stream
 from .data import Batches, as_dataset
 from .errors import DataError, DivergedError, whole_number
 
 
 @dataclass
 class TrainState:
-    r"""Where a run stands: its seed, steps taken, rows consumed, and its random numbers."""
+    r"""Where a run stands: its seed, steps taken, rows consumed, and its random numbers.
+
+    rng is the generator of the noise, penalty_rng that of a penalty's points. The order of the
+    rows needs none: it follows from the seed and the rows consumed.
+    """
 
     seed: int = 0
     step: int = 0
     rows: int = 0
     rng: "np.random.Generator | None" = field(default=None, repr=False)
+    penalty_rng: "np.random.Generator | None" = field(default=None, repr=False)
 
     def __post_init__(self):
         for name in ("seed", "step", "rows"):
             setattr(self, name, whole_number(name, getattr(self, name), "[0, 9e15]"))
-        # The weights are drawn from `seed` and the batches from (`seed`, epoch).
-        self.rng = self.rng or np.random.default_rng([self.seed, 0x6E6F697365])
+        self.rng = self.rng or stream(self.seed, "noise of the training")
+        self.penalty_rng = self.penalty_rng or stream(self.seed, "points of the penalty")
 
     def to_dict(self):
         r"""The state as JSON can hold it."""
-        rng = self.rng.bit_generator.state
-        return {"seed": self.seed, "step": self.step, "rows": self.rows, "rng": rng}
+        about = {"seed": self.seed, "step": self.step, "rows": self.rows}
+        for name in ("rng", "penalty_rng"):
+            about[name] = getattr(self, name).bit_generator.state
+        return about
 
     @classmethod
     def from_dict(cls, about):
         r"""The state that `to_dict` described; other keys are ignored."""
         state = cls(about["seed"], about["step"], about["rows"])
         state.rng.bit_generator.state = about["rng"]
+        if "penalty_rng" in about:  # in older runs the noise's generator served the penalty too
+            state.penalty_rng.bit_generator.state = about["penalty_rng"]
         return state
 
 
@@ -78,7 +87,7 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
 def _records(model, batches, steps, state):
     while state.step < steps:
         with np.errstate(over="ignore", invalid="ignore"):  # check_finite explains it better
-            record = model.iteration(batches, state.rng)
+            record = model.iteration(batches, state.rng, state.penalty_rng)
         record = {name: float(value.real) for name, value in record.items()}
         state.step += 1
         state.rows = batches.rows

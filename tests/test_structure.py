@@ -154,3 +154,26 @@ def test_a_docstring_with_a_backslash_is_raw(path):
             text = ast.get_docstring(node, clean=False) and node.body[0].value
             written = ast.get_source_segment(source, text) if text else ""
             assert "\\" not in written or written.startswith("r"), (path.stem, node.lineno)
+
+
+def test_random_numbers_come_from_one_function():
+    """`stream` alone makes a generator, and nothing draws from NumPy's global one."""
+    made = []
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("np.random."):
+                made.append((path.stem, node.attr))
+            elif isinstance(node, ast.ImportFrom):
+                assert "random" not in (node.module or "").split("."), path.stem
+    assert sorted(set(made)) == [
+        ("arrays", "Generator"), ("arrays", "SeedSequence"), ("arrays", "default_rng"),
+    ]  # fmt: skip
+    source = inspect.getsource(minigan.arrays.stream)
+    assert source.count("default_rng(") == 1
+    assert sum(path.read_text("utf-8").count("default_rng(") for path in TREES) == 1
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "stream":
+                purpose = node.args[1]
+                constant = isinstance(purpose, ast.Constant)
+                assert not constant or purpose.value in minigan.arrays.PURPOSES, path.stem

@@ -1,8 +1,8 @@
 r"""A run on disk: one file, whole or absent.
 
 A checkpoint is one .npz with every number that training needs to go on: θ of both
-networks, the optimisers with their averages, the state of the random generator, and how
-many steps and rows have passed. Saving and loading go by one list of its arrays: what the
+networks, the optimisers with their averages, the states of the random generators, and
+how many steps and rows have passed. Saving and loading go by one list of its arrays: what the
 loader would refuse is not written, and nothing is unpacked whose size is not known before.
 It holds arrays and one line of JSON; opening a stranger's file runs none of its code.
 """

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from ..arrays import array_namespace, asarray_like, backend, to_numpy
+from ..arrays import array_namespace, asarray_like, backend, stream, to_numpy
 from ..gradcheck import (
     Check,
     RecordingOptimizer,
@@ -99,7 +99,7 @@ def table(found):
 def of_layers(case, dtype, like):
     r"""(1) to (3): each layer's methods, at random points."""
     seed, m, (n, *_, k) = case
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "cases of a proof", 0)
     x, W, b, v, vk, u = draw(rng, dtype, (m, n), (n, k), (k,), (m, n), (m, k), (m, n))
     for layer, dy, params in (
         (Dense(n, k), vk, (W, b)), (LeakyReLU(), v, ()), (Sigmoid(), v, ())
@@ -133,7 +133,7 @@ def passes_of_layer(layer):
 def of_losses(case, dtype, like):
     r"""(4) and (5), and the classifier's (7): ds."""
     seed, m, (*_, k) = case
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "cases of a proof", 1)
     s, wide = draw(rng, dtype, (m, 1), (m, k + 1))
     c = np.eye(k + 1, dtype=dtype)[rng.integers(0, k + 1, m)]
     every = [(n, loss, s, t) for n, (loss, targets) in LOSSES.items() for t in targets]
@@ -153,7 +153,7 @@ def of_losses(case, dtype, like):
 def of_network(case, dtype, like):
     r"""(9), (10) and (11): the passes through a stack of layers."""
     seed, m, sizes = case
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "cases of a proof", 2)
     network = mlp(sizes, rng, output="sigmoid", dtype=dtype)
     (biases,) = draw(rng, dtype, network.theta.shape)
     theta = network.theta + np.asarray(0.1, dtype) * biases
@@ -211,7 +211,8 @@ class GameUnderProof:
         widths = {"n_data": 4, "n_noise": 3, "G_hidden": hidden, "D_hidden": hidden[::-1]}
         library = array_namespace(like).__name__.rpartition(".")[2]
         self.model = cls(**widths, **options, dtype=dtype, backend=library)
-        rng, host = np.random.default_rng(self.seed), "float32" if rounded else dtype
+        rng = stream(self.seed, "cases of a proof", 3)
+        host = "float32" if rounded else dtype
         for network in (self.model.G, self.model.D):
             start = to_numpy(network.theta).astype(host)
             (noise,) = draw(rng, host, start.shape)
@@ -223,7 +224,7 @@ class GameUnderProof:
 
     def random(self, shape, dtype):
         r"""Stands in for a penalty's random numbers: the same ones at every call."""
-        return np.random.default_rng(self.seed).random(shape, "float32").astype(dtype)
+        return stream(self.seed, "points of the penalty").random(shape, "float32").astype(dtype)
 
     def gradients(self):
         r"""A list of (equation and step, player, gradient)."""
