@@ -52,6 +52,7 @@ class Job:
         for player, sizes in (("G", self.sizes_G), ("D", self.sizes_D)):
             rng = stream(self.seed, f"weights of {player}")
             n_theta = sum(n * k + k for n, k in zip(sizes, sizes[1:]))
+            n_theta -= self.game == "wgan" and player == "D"  # no bias is added to the score
             thetas.append(np.zeros(n_theta, np.float32))
             for W in split(thetas[-1], sizes)[::2]:
                 W[...] = rng.standard_normal(W.shape) * np.sqrt(2 / len(W))
@@ -84,12 +85,12 @@ def numbers(index):
 
 
 def split(theta, sizes):
-    """[W1, b1, W2, b2, W3, b3] as views of a flat theta."""
+    """[W1, b1, W2, b2, W3, b3] as views of a flat theta; b3 only if it has one."""
     views, at = [], 0
     for n, k in zip(sizes, sizes[1:]):
         views += [theta[at : at + n * k].reshape(n, k), theta[at + n * k : at + n * k + k]]
         at += n * k + k
-    return views
+    return [view for view in views if view.size]
 
 
 class Floor:
@@ -112,8 +113,8 @@ class Floor:
         z, g1, g2 = normal(m, N_NOISE), normal(m, w), normal(m, w)
         x, h1, h2, s = (normal(2 * m, k) for k in (N_DATA, w, w, 1))
         dx_fake = normal(m, N_DATA)
-        U1, _, U2, _, U3, _ = (normal(*v.shape) for v in split(job.thetas()[0], job.sizes_G))
-        W1, _, W2, _, W3, _ = (normal(*v.shape) for v in split(job.thetas()[1], job.sizes_D))
+        U1, _, U2, _, U3, *_ = (normal(*v.shape) for v in split(job.thetas()[0], job.sizes_G))
+        W1, _, W2, _, W3, *_ = (normal(*v.shape) for v in split(job.thetas()[1], job.sizes_D))
         dU1, dU2, dU3, dW1, dW2, dW3 = map(self.xp.empty_like, (U1, U2, U3, W1, W2, W3))
         critic = [
             (z, U1, g1), (g1, U2, g2), (g2, U3, x[m:]),  # G forward
@@ -200,9 +201,10 @@ class Jax:
         import jax.numpy as jnp
 
         def mlp(p, x):
-            for W, b in zip(p[:-2:2], p[1:-2:2]):
+            *hidden, (W3, *b3) = (p[at : at + 2] for at in range(0, len(p), 2))
+            for W, b in hidden:
                 x = jax.nn.leaky_relu(x @ W + b, SLOPE)
-            return x @ p[-2] + p[-1]
+            return x @ W3 + b3[0] if b3 else x @ W3
 
         def generate(G, z):
             return jax.nn.sigmoid(mlp(G, z))
@@ -303,12 +305,13 @@ class Torch:
         bce = nn.functional.binary_cross_entropy_with_logits
 
         def mlp(sizes, theta, *output):
-            layers = []
-            for n, k in zip(sizes, sizes[1:]):
-                layers += [nn.Linear(n, k, **real), nn.LeakyReLU(SLOPE)]
+            layers, views = [], split(theta, sizes)
+            for i, (n, k) in enumerate(zip(sizes, sizes[1:])):
+                bias = 2 * i + 1 < len(views)
+                layers += [nn.Linear(n, k, bias, **real), nn.LeakyReLU(SLOPE)]
             net = nn.Sequential(*layers[:-1], *output)
             with torch.no_grad():
-                for p, v in zip(net.parameters(), split(theta, sizes)):
+                for p, v in zip(net.parameters(), views):
                     p.copy_(torch.tensor(v.T))
             return net
 

@@ -132,16 +132,16 @@ class FastNetwork(Network):
             or x.dtype != self.theta.dtype
             or any(type(layer) is not Dense for layer in dense)
             or any(type(layer) not in FORWARD for layer in activations)
+            or not all(layer.bias for layer in dense[: len(activations)])
         ):
             return super().forward(x)
         trace = [x]
-        for (W, b), activation in zip(self.params[::2], [*activations, None]):
+        for (W, *b), activation in zip(self.params[::2], [*activations, None]):
             x = trace[-1] @ W
             if activation:
-                trace += [x, FORWARD[type(activation)](activation, x, b)]
+                trace += [x, FORWARD[type(activation)](activation, x, *b)]
             else:
-                x += b
-                trace.append(x)
+                trace.append(np.add(x, *b, out=x) if b else x)
         return trace
 
     def dx(self, l, dy, x, y):
@@ -165,10 +165,12 @@ class FastNetwork(Network):
         dtheta, at = np.empty_like(self.theta), 0
         for layer, x, dy, _ in passes:
             dy = dy if factors is None else factors * dy
-            dW, db = at + layer.n * layer.k, at + (layer.n + 1) * layer.k  # where they end
+            dW = at + layer.n * layer.k  # where it ends
             np.matmul(x.T, dy, out=dtheta[at:dW].reshape(layer.n, layer.k))
-            np.sum(dy, axis=0, out=dtheta[dW:db])
-            at = db
+            at = dW
+            if layer.bias:
+                at += layer.k
+                np.sum(dy, axis=0, out=dtheta[dW:at])
         return dtheta
 
 

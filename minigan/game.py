@@ -23,7 +23,7 @@ import numpy as np
 from .arrays import array_namespace, asarray_like, backend, check_memory, stream, to_numpy
 from .errors import MiniganError, check_parameters, parameter, whole_number, word
 from .layers import Sigmoid
-from .network import INITS, OUTPUTS, Network, mlp
+from .network import INITS, OUTPUTS, Network, check_player, check_unbiased, mlp
 from .optim import Adam, Optimizer
 
 DTYPES = "float32", "float64", "complex128"
@@ -58,6 +58,7 @@ class Game:
     D: InitVar[Network | None] = None
 
     n_condition = 0
+    shift_invariant = False  # whether a number added to every score leaves $L_D$ as it is
 
     def __post_init__(self, G, D):
         check_parameters(self)
@@ -66,9 +67,12 @@ class Game:
         make = {"slope": self.slope, "init": self.init, "dtype": self.dtype, "like": like}
         of_G, of_D = (stream(self.seed, f"weights of {player}") for player in "GD")
         self.G = G or mlp(sizes["G"], of_G, output=self.output, **make)
-        self.D = D or mlp(sizes["D"], of_D, **make)
+        self.D = D or mlp(sizes["D"], of_D, bias=not self.shift_invariant, **make)
         for player in "GD" if G or D else "":
-            self.check_network(player, *sizes[player])
+            n, *_, k = sizes[player]
+            check_player(player, getattr(self, player), self.asarray(np.ones((2, n))), k)
+        if self.shift_invariant:
+            check_unbiased("D", self.D, type(self).__name__)
         self.G_optimizer, self.D_optimizer = self.optimizers()
         self.G_average = None
         if self.ema_decay:
@@ -97,16 +101,6 @@ class Game:
             raise MiniganError(f"G and D: expected one dtype, got {' and '.join(dtypes)}")
         if G is not None:
             self.output = "sigmoid" if isinstance(G.layers[-1], Sigmoid) else "linear"
-
-    def check_network(self, player, n, *widths):
-        r"""Raises MiniganError if a player does not take and give the columns that it must."""
-        network, k = getattr(self, player), widths[-1]
-        try:
-            shape = tuple(network.forward(self.asarray(np.zeros((2, n))))[-1].shape)
-        except (ValueError, TypeError) as error:
-            raise MiniganError(f"{player}, given rows of {n} columns: {error}") from None
-        if shape != (2, k):
-            raise MiniganError(f"{player}: two rows must give shape (2, {k}), got {shape}")
 
     def __repr__(self):
         lines = [type(self).__name__]

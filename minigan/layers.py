@@ -14,7 +14,7 @@ sample; m is the number of rows.
 import numpy as np
 
 from .arrays import array_namespace
-from .errors import MiniganError, real_number, whole_number
+from .errors import MiniganError, real_number, truth, whole_number
 
 
 class Layer:
@@ -52,42 +52,49 @@ class Dense(Layer):
 
     (1) $y = xW + b$, that is $y_{ij} = \sum_p x_{ip} W_{pj} + b_j$
 
-    Shapes: x (m, n), W (n, k), b (k,), y (m, k).
+    Shapes: x (m, n), W (n, k), b (k,), y (m, k). With bias=False there is no b, and what is
+    said of it below is left out: W is the one parameter, and the map is linear.
     Source: Goodfellow, Bengio & Courville (2016), Deep Learning, section 6.5.
     """
 
     n: int
     piecewise_linear = True
+    bias = True
 
-    def __init__(self, n: int, k: int):
+    def __init__(self, n: int, k: int, bias: bool = True):
         self.n, self.k = whole_number("Dense: n", n), whole_number("Dense: k", k)
         self.shapes = ((self.n, self.k), (self.k,))
+        if not truth("Dense: bias", bias):
+            self.bias, self.shapes = False, self.shapes[:1]
 
-    def forward(self, x, W, b):
+    def forward(self, x, W, b=None):
         y = x @ W
-        y += b
+        if self.bias:
+            y += b
         return y
 
-    def dx(self, dy, x, y, W, b):
+    def dx(self, dy, x, y, W, b=None):
         r"""(1a) Only $y_{ij}$ with the same row i sees $x_{ip}$, with slope $W_{pj}$:
         $dx_{ip} = \sum_j dy_{ij} W_{pj}$, so $dx = dy\,W^\top$ (m, n).
         """
         return dy @ W.T
 
-    def dparams(self, dy, x, y, W, b):
+    def dparams(self, dy, x, y, W, b=None):
         r"""(1b) Each row i sees $W_{pj}$ with slope $x_{ip}$: $dW = x^\top dy$ (n, k).
 
         (1c) Each row i sees $b_j$ with slope 1: $db_j = \sum_i dy_{ij}$ (k,).
         """
-        return x.T @ dy, array_namespace(dy).sum(dy, axis=0)
+        dW = x.T @ dy
+        return (dW, array_namespace(dy).sum(dy, axis=0)) if self.bias else (dW,)
 
-    def tangent(self, u, x, y, W, b):
+    def tangent(self, u, x, y, W, b=None):
         r"""(1d) $(x + u)W + b = y + uW$: the step u moves y by $uW$ (m, k)."""
         return u @ W
 
-    def tangent_dparams(self, dy, u, x, y, W, b):
+    def tangent_dparams(self, dy, u, x, y, W, b=None):
         r"""(1e) (1d) is (1) with u for x and without b: $dW = u^\top dy$ and $db = 0$."""
-        return u.T @ dy, array_namespace(b).zeros_like(b)
+        dW = u.T @ dy
+        return (dW, array_namespace(b).zeros_like(b)) if self.bias else (dW,)
 
 
 class LeakyReLU(Layer):

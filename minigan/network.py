@@ -77,7 +77,7 @@ class Network:
         sizes = [sum(math.prod(p.shape) for p in params) for params in self.params]
         lines = [f"{type(self).__name__} of {sum(sizes):,} parameters"]
         for layer, size in zip(self.layers, sizes):
-            lines.append(f"  {layer!r:<24}{size:>12,}" if size else f"  {layer!r}")
+            lines.append(f"  {layer!r:<32}{size:>12,}" if size else f"  {layer!r}")
         return "\n".join(lines)
 
     def forward(self, x: Array) -> list[Array]:
@@ -150,6 +150,27 @@ class Network:
         return tangents
 
 
+def check_player(name, network, rows, k):
+    r"""Raises MiniganError if the network called `name` does not make k columns of two rows."""
+    try:
+        shape = tuple(network.forward(rows)[-1].shape)
+    except (ValueError, TypeError) as error:
+        raise MiniganError(f"{name}, given rows of {rows.shape[1]} columns: {error}") from None
+    if shape != (2, k):
+        raise MiniganError(f"{name}: two rows must give shape (2, {k}), got {shape}")
+
+
+def check_unbiased(name, network, game):
+    r"""Raises MiniganError if the network ends in a bias; the game gives it no gradient."""
+    last = network.layers[-1]
+    if isinstance(last, Dense) and last.bias:
+        raise MiniganError(
+            f"{name}: a number added to every score leaves the loss of {game} as it is, so the "
+            "last layer's bias has no gradient, only rounding errors; write "
+            f"Dense({last.n}, {last.k}, bias=False), and theta without its last number"
+        )
+
+
 def he(rng, n, k):
     r"""(12) $W_{pj} \sim \mathcal N(0, 2/n)$ keeps the size of x through Dense and ReLU.
 
@@ -171,13 +192,13 @@ INITS = {"he": he, "glorot": glorot}
 OUTPUTS = {"linear": (), "sigmoid": (Sigmoid(),)}
 
 
-def mlp_layers(sizes, slope, output):
+def mlp_layers(sizes, slope, output, bias=True):
     r"""Dense, LeakyReLU, Dense, …, Dense, and the output's layer: "linear" has none."""
     word("output", output, tuple(OUTPUTS))
     layers = []
     for n, k in zip(sizes[:-1], sizes[1:]):
         layers += [Dense(n, k), LeakyReLU(slope)]
-    layers[-1:] = OUTPUTS[output]
+    layers[-2:] = [Dense(n, k, bias), *OUTPUTS[output]]
     return layers
 
 
@@ -188,6 +209,7 @@ def mlp(
     slope: float = 0.2,
     output: str = "linear",
     init: str = "he",
+    bias: bool = True,
     dtype: str = "float32",
     like: Array | None = None,
 ) -> Network:
@@ -198,6 +220,7 @@ def mlp(
     slope : LeakyReLU's slope below zero
     output : "linear" or "sigmoid"
     init : "he" (12) or "glorot" (13)
+    bias : of the last Dense layer; the others always have one
     dtype : of theta
     like : theta is made in the library and on the device of this array; None is NumPy
     """
@@ -205,10 +228,12 @@ def mlp(
     if len(sizes) < 2:
         raise MiniganError(f"sizes: expected at least two widths, got {sizes}")
     draw = INITS[word("init", init, tuple(INITS))]
-    layers = mlp_layers(sizes, slope, output)
+    layers = mlp_layers(sizes, slope, output, bias)
     dense = [layer for layer in layers if isinstance(layer, Dense)]
-    size = sum((layer.n + 1) * layer.k for layer in dense)
+    size = sum(math.prod(shape) for layer in dense for shape in layer.shapes)
     check_memory(f"a network of the widths {' '.join(map(str, sizes))}", 40 * size)
-    parts = [(draw(rng, layer.n, layer.k).ravel(), np.zeros(layer.k)) for layer in dense]
-    theta = np.concatenate([part for pair in parts for part in pair]).astype(dtype)
+    parts = []
+    for layer in dense:
+        parts += [draw(rng, layer.n, layer.k).ravel(), np.zeros(layer.k * layer.bias)]
+    theta = np.concatenate(parts).astype(dtype)
     return Network(layers, theta if like is None else asarray_like(theta, like))

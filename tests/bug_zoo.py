@@ -121,8 +121,8 @@ def the_generators_gradient_does_not_pass_through_D(patch):
 def elementwise_product_for_a_matrix_product(patch):
     dx = Dense.dx
 
-    def elementwise(self, dy, x, y, W, b):
-        return dy * W.T if dy.shape == W.T.shape else dx(self, dy, x, y, W, b)
+    def elementwise(self, dy, x, y, W, *b):
+        return dy * W.T if dy.shape == W.T.shape else dx(self, dy, x, y, W, *b)
 
     patch.setattr(Dense, "dx", elementwise)
 
@@ -139,8 +139,8 @@ def the_bias_gradient_is_averaged_twice(patch):
     dparams = Dense.dparams
 
     def twice(self, dy, x, *args):
-        dW, db = dparams(self, dy, x, *args)
-        return dW, db / len(dy)
+        dW, *db = dparams(self, dy, x, *args)
+        return (dW, *(each / len(dy) for each in db))
 
     patch.setattr(Dense, "dparams", twice)
 

@@ -295,7 +295,8 @@ every_own = pytest.mark.parametrize("name", OWN)
 def with_own_networks(name, **more):
     """A game of layers that the library does not know, from 3 columns of noise to 4 of data."""
     cls, n = OWN[name]
-    critic = stack((4 + n, 5, 1), PReLU, 1) if cls is WGANGP else stack((4 + n, 5, 1), seed=1)
+    activation = PReLU if cls is WGANGP else lambda k: Softplus()
+    critic = stack((4 + n, 5, 1), activation, 1, bias=cls not in (WGAN, WGANGP))
     more |= {"n_classes": n} if n else {}
     return cls(G=stack((3 + n, 6, 4)), D=critic, **more)
 

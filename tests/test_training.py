@@ -184,7 +184,7 @@ def about(arrays, **changes):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda a: about(a, format=99), "format version 99, this minigan reads 1 and 2"),
+        (lambda a: about(a, format=99), "format version 99, this minigan reads 1 to 3"),
         (lambda a: about(a, model="vae"), "model: expected one of gan, cgan, wgan"),
         (lambda a: about(a, parameters={"layers": 3}), "no parameter 'layers'"),
         (lambda a: about(a, parameters=POINTS | {"G_hidden": (9,)}), "G_theta: expected"),
