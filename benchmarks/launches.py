@@ -71,8 +71,6 @@ def count(name, m=64):
     for player in ("G", "D"):
         network = getattr(model, player)
         setattr(model, player, Network(network.layers, asarray_like(network.theta, like)))
-    if model.ema_decay:
-        model.G_average = Network(model.G.layers, model.G.theta + 0)
     model.critic_steps = lambda: getattr(model, "n_critic", 1)
     x = asarray_like(np.random.default_rng(0).random((m, 784), "float32"), like)
     labels = asarray_like(np.arange(m) % 10, like)

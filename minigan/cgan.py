@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import array_namespace, device, stream, to_numpy
-from .errors import DataError, parameter
+from .errors import DataError, fixed, parameter
 from .game import Game
 from .gan import GAN
 
@@ -25,7 +25,7 @@ class Conditional:
     Source: Mirza & Osindero (2014), Conditional generative adversarial nets, equation 2.
     """
 
-    n_classes: int = parameter(10, "number of classes", "[1, inf)")
+    n_classes: int = fixed(10, "number of classes", "[1, inf)")
 
     @property
     def n_condition(self):

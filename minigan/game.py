@@ -21,47 +21,48 @@ from dataclasses import InitVar, dataclass
 import numpy as np
 
 from .arrays import array_namespace, asarray_like, backend, check_memory, stream, to_numpy
-from .errors import MiniganError, check_parameters, parameter, whole_number, word
+from .errors import MiniganError, fixed, parameter, whole_number, word
 from .layers import Sigmoid
 from .network import INITS, OUTPUTS, Network, check_player, check_unbiased, mlp
-from .optim import Adam, Optimizer
+from .optim import Adam, Optimizer, Rated
 
 DTYPES = "float32", "float64", "complex128"
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class Game:
+class Game(Rated):
     r"""The part that every GAN shares; a subclass adds `D_loss`, `G_loss` and `report`.
 
     The networks are multilayer perceptrons of the widths below, unless they are given as G
-    and D: a `Network` from noise to data, and one from data to one score per row.
+    and D: a `Network` from noise to data, and one from data to one score per row. What they
+    were made of is fixed; every other parameter may be changed at any time.
     """
 
-    n_data: int = parameter(784, "width of a data row, such as 784 for the digits", "[1, inf)")
-    n_noise: int = parameter(100, "width of the noise z", "[1, inf)")
-    G_hidden: tuple = parameter((128, 128), "widths of the generator's layers", "[1, inf)")
-    D_hidden: tuple = parameter((128, 128), "widths of the discriminator's layers", "[1, inf)")
-    slope: float = parameter(0.2, "slope of LeakyReLU below zero; 0 is ReLU", "[0, 1)")
-    output: str = parameter(
+    n_data: int = fixed(784, "width of a data row, such as 784 for the digits", "[1, inf)")
+    n_noise: int = fixed(100, "width of the noise z", "[1, inf)")
+    G_hidden: tuple = fixed((128, 128), "widths of the generator's layers", "[1, inf)")
+    D_hidden: tuple = fixed((128, 128), "widths of the discriminator's layers", "[1, inf)")
+    slope: float = fixed(0.2, "slope of LeakyReLU below zero; 0 is ReLU", "[0, 1)")
+    output: str = fixed(
         "sigmoid", "the generator's last layer: sigmoid for data in [0, 1]", tuple(OUTPUTS)
     )
-    init: str = parameter("he", "how weights are drawn: he or glorot", tuple(INITS))
+    init: str = fixed("he", "how weights are drawn: he or glorot", tuple(INITS))
     lr: float = parameter(1e-3, "learning rate of the generator", "(0, inf)")
     D_lr: float = parameter(1e-3, "learning rate of the discriminator", "(0, inf)")
     ema_decay: float = parameter(
         0.0, "decay of the moving average of G that draws samples; 0 is none", "[0, 1)"
     )
-    seed: int = parameter(0, "of the initial weights", "[0, inf)")
-    dtype: str = parameter("float32", "float32 to train, float64 to prove", DTYPES)
-    backend: str | None = parameter(None, "numpy or cupy; default MINIGAN_BACKEND, else numpy")
+    seed: int = fixed(0, "of the initial weights", "[0, inf)")
+    dtype: str = fixed("float32", "float32 to train, float64 to prove", DTYPES)
+    backend: str | None = fixed(None, "numpy or cupy; default MINIGAN_BACKEND, else numpy")
     G: InitVar[Network | None] = None
     D: InitVar[Network | None] = None
 
+    G_average = None
     n_condition = 0
     shift_invariant = False  # whether a number added to every score leaves $L_D$ as it is
 
     def __post_init__(self, G, D):
-        check_parameters(self)
         self.take_widths(G, D)
         like, sizes = backend(self.backend).zeros(0), self.sizes()
         make = {"slope": self.slope, "init": self.init, "dtype": self.dtype, "like": like}
@@ -74,9 +75,14 @@ class Game:
         if self.shift_invariant:
             check_unbiased("D", self.D, type(self).__name__)
         self.G_optimizer, self.D_optimizer = self.optimizers()
-        self.G_average = None
-        if self.ema_decay:
-            self.G_average = Network(self.G.layers, self.G.theta + 0)
+        self.made = True
+
+    def __setattr__(self, name, value):
+        r"""Assigns; an average of G begins when it gets a decay, or with another G."""
+        super().__setattr__(name, value)
+        if name == "G" or (name == "ema_decay" and self.G and not (value and self.G_average)):
+            copy = Network(self.G.layers, self.G.theta + 0) if self.ema_decay else None
+            self.G_average = copy
 
     def sizes(self):
         r"""{player: widths of its layers, from input to output}."""

@@ -3,7 +3,7 @@
 from dataclasses import asdict, fields
 
 from ..cgan import CGAN
-from ..errors import CheckpointError, MiniganError, check_parameters
+from ..errors import CheckpointError, MiniganError
 from ..gan import GAN
 from ..lsgan import CLSGAN, LSGAN
 from ..penalty import CWGANGP, WGANGP
@@ -34,7 +34,6 @@ RECIPES = {
     "cwgan-gp": {"steps": 4000, "batch_size": 64},
     "clsgan": {"steps": 8000, "batch_size": 64},
 }
-RATES = ("lr", "D_lr")  # parameters that may be changed when a run is resumed
 FORMERLY = {"average": "ema_decay", "weight": "penalty_weight"}  # in version 0.1
 
 
@@ -67,7 +66,6 @@ def checked(name, parameters):
     model = object.__new__(cls)
     for parameter, field in known.items():
         setattr(model, parameter, parameters.get(parameter, field.default))
-    check_parameters(model)
     return asdict(model)
 
 

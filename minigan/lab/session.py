@@ -8,8 +8,9 @@ import sys
 import numpy as np
 
 from ..errors import DivergedError, RunError
+from ..optim import RATES
 from .config import Config
-from .models import RATES, RECIPES, build, checked, describe, parameters_of
+from .models import RECIPES, build, checked, describe, parameters_of
 from .signals import stop_when_asked
 
 PLACES = ("data", "data_dir")  # may have moved since
@@ -129,9 +130,8 @@ def change_rates(run, model, step, options):
     rates = {name: options[name] for name in RATES if name in options}
     rates = checked(run.config.model, run.config.parameters | rates)
     run.change(step, **{name: rates[name] for name in RATES})
-    for name, optimizer in zip(RATES, (model.G_optimizer, model.D_optimizer)):
+    for name in RATES:
         setattr(model, name, rates[name])
-        optimizer.lr = rates[name]
 
 
 def train_loop(run, records, model, state, data, quiet, asked):
