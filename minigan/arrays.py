@@ -47,7 +47,7 @@ PURPOSES = (  # the place is the number, so a new one goes to the end
 )
 
 
-def stream(seed: int, purpose: str, *index: int) -> np.random.Generator:
+def stream(seed: int, purpose: str, *index: int) -> "np.random.Generator":
     r"""The random numbers of this seed for one of `PURPOSES`, and for one index within it.
 
     Were two places to draw from generators of the same seed, they would draw the same numbers:

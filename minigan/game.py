@@ -71,7 +71,8 @@ class Game(Rated):
         self.D = D or mlp(sizes["D"], of_D, bias=not self.shift_invariant, **make)
         for player in "GD" if G or D else "":
             n, *_, k = sizes[player]
-            check_player(player, getattr(self, player), self.asarray(np.ones((2, n))), k)
+            rows = self.asarray(np.outer([1.0, 2.0], np.ones(n)))
+            check_player(player, getattr(self, player), rows, k)
         if self.shift_invariant:
             check_unbiased("D", self.D, type(self).__name__)
         self.G_optimizer, self.D_optimizer = self.optimizers()

@@ -13,7 +13,7 @@ sample; m is the number of rows.
 
 import numpy as np
 
-from .arrays import array_namespace
+from .arrays import array_namespace, asarray_like, to_numpy
 from .errors import MiniganError, real_number, truth, whole_number
 
 
@@ -29,9 +29,10 @@ class Layer:
 
     Shapes: x and u (m, n), y and dy (m, k). A layer stores nothing: its parameters come in
     as arguments and so do its own input x and output y, which makes it impossible to use
-    the activations of another pass by mistake. Only a layer with parameters needs `dparams`.
-    In the critic of a gradient penalty (chapter 10) it needs `tangent_dparams(dy, u, x, y,
-    *params)` as well: what `dparams` is to y, with the tangent of u in the place of y.
+    the activations of another pass by mistake. Row i of y is made of row i of x alone. Only a
+    layer with parameters needs `dparams`. In the critic of a gradient penalty (chapter 10) it
+    needs `tangent_dparams(dy, u, x, y, *params)` as well: what `dparams` is to y, with the
+    tangent of u in the place of y.
 
     A layer of your own need not derive from this class. What it lacks of the attributes
     below has the default given here; what it lacks of the methods is named when it is needed.
@@ -178,3 +179,21 @@ def require(layer, *methods):
             f"{type(layer).__name__}: expected a layer with {', '.join(methods)}; missing: "
             f"{', '.join(missing)} (minigan.Layer says what each computes)"
         )
+
+
+def mixing(f, x):
+    r"""How far a row of f(x) moves, at most, when the other row of x (2, n) is changed.
+
+    It is 0 if each row of f(x) is made of its own row of x, as in every layer of this library.
+    A layer that also reads the other rows, as a batch normalisation does, mixes them.
+    """
+    rows, before = to_numpy(x), to_numpy(f(x))
+    if len(before) != 2 or not (to_numpy(f(x)) == before).all():  # it draws random numbers
+        return 0.0
+    moves = []
+    for i in (0, 1):
+        changed = rows.copy()
+        changed[i] = 0.3 * rows[i] + 0.1
+        after = to_numpy(f(asarray_like(changed, x)))
+        moves.append(abs(after - before)[1 - i].max())
+    return float(max(moves))

@@ -25,7 +25,7 @@ import numpy as np
 
 from .arrays import Array, array_namespace, asarray_like, check_memory
 from .errors import MiniganError, whole_number, word
-from .layers import Dense, LeakyReLU, Sigmoid, require
+from .layers import Dense, LeakyReLU, Sigmoid, mixing, require
 
 
 class Network:
@@ -150,14 +150,25 @@ class Network:
         return tangents
 
 
+ROW_BY_ROW = {
+    "G": "a sample must not depend on those that are drawn beside it",
+    "D": "the pass that serves both players (19) takes each score to be that of one row alone",
+}
+
+
 def check_player(name, network, rows, k):
-    r"""Raises MiniganError if the network called `name` does not make k columns of two rows."""
+    r"""Raises MiniganError if "G" or "D" does not make k columns of each of two rows alone."""
     try:
         shape = tuple(network.forward(rows)[-1].shape)
     except (ValueError, TypeError) as error:
         raise MiniganError(f"{name}, given rows of {rows.shape[1]} columns: {error}") from None
     if shape != (2, k):
         raise MiniganError(f"{name}: two rows must give shape (2, {k}), got {shape}")
+    if mixing(lambda x: network.forward(x)[-1], rows) > 0:
+        raise MiniganError(
+            f"{name}: a row of the output changes when another row of the input does, but "
+            f"{ROW_BY_ROW[name]}; leave out what mixes rows, such as a batch normalisation"
+        )
 
 
 def check_unbiased(name, network, game):

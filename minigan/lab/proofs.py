@@ -113,6 +113,7 @@ def of_layers(case, dtype, like):
             equation, _, what = derivative.partition(" ")
             yield equation, f"{name}: {what}", check
         if dtype == "float64":
+            yield "(19)", f"{name}: row by row", checks[-2]
             yield "(37)", f"{name}: adjoint of dx and tangent", checks[-1]
 
 
@@ -174,7 +175,8 @@ def of_network(case, dtype, like):
         equation, _, what = derivative.partition(" ")
         yield equation, f"network: {what}", check
     for check in checks[3:]:
-        yield "(37)", "network: adjoint, layer by layer", check
+        kind = "adjoint, layer by layer" if check.method == "adjoint" else "row by row"
+        yield "(37)" if check.method == "adjoint" else "(19)", f"network: {kind}", check
 
 
 def of_games(case, dtype, like):
