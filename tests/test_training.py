@@ -26,7 +26,9 @@ def small(cls):
 
 
 def thetas(model):
-    return np.concatenate([model.G.theta, model.D.theta])
+    """Every number that is trained, or averaged, in one array."""
+    networks = model.G, model.D, model.G_average
+    return np.concatenate([network.theta for network in networks if network])
 
 
 def run(model, steps, state=None, seed=0):
