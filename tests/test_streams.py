@@ -166,7 +166,7 @@ def of_layer(seed):
 def of_network(seed):
     network = mlp((2, 3), np.random.default_rng(0), dtype="float64")
     checks = check_network(network, np.ones((4, 2)), seed=seed)
-    return [check.worst for check in checks[-1:]]
+    return [check.worst for check in checks if check.method == "adjoint"]
 
 
 PLACES = {
