@@ -67,7 +67,7 @@ class Reference:
         self.G_sizes = (model.n_noise + width, *model.G_hidden, model.n_data)
         self.D_sizes = (model.n_data + width, *model.D_hidden, 1)
         self.slope, self.output, self.n_classes = model.slope, model.output, n_classes
-        self.of_D, self.of_G, self.bias = D_loss, G_loss, D_loss is not wgan_D
+        self.of_D, self.of_G, self.bias = D_loss, G_loss, not model.shift_invariant
 
     def join(self, rows, labels):
         if not self.n_classes:

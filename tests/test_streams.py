@@ -249,6 +249,19 @@ def test_the_seeds_of_the_command_line(run_folder):
     assert tables[0] == tables[1] != tables[2]
 
 
+def test_a_run_on_points_that_an_older_version_drew_goes_on_with_new_ones(run_folder):
+    """Its config.json knows the points of old by their checksum, which no version can draw now."""
+    quick = ["train", "gan", "--data", "ring", "--quiet", "--batch-size", 8, "--out", "a"]
+    command(*quick, "--steps", 2)
+    path = run_folder / "a" / "config.json"
+    about = json.loads(path.read_text()) | {"data_sha256": "0" * 64}
+    path.write_text(json.dumps(about))
+    command(*quick, "--steps", 4, "--resume")
+    command("sample", "a", "-n", 5, "-o", "x.png")
+    command("evaluate", "a", "--n", 40)
+    assert load_checkpoint(run_folder / "a" / "checkpoint.npz")[1].step == 4
+
+
 # ---- what a run keeps ----
 
 

@@ -187,12 +187,16 @@ def class_values(data):
 
 
 def load_data(config, moved_to=None, data_dir=None):
-    r"""The data of a run, wherever it lies now; raises DataError if it is not the same."""
+    r"""The data of a run, wherever it lies now; raises DataError if it is not the same.
+
+    Points of a mixture are drawn anew, and another version may draw others.
+    """
     from ..errors import DataError
     from .loaders import load
 
     data = load(moved_to or config.data, data_dir or config.data_dir)
-    if config.data_sha256 not in ("", fingerprint(data)):
+    drawn = data.source is not None and data.source.modes is not None
+    if not drawn and config.data_sha256 not in ("", fingerprint(data)):
         raise DataError(
             f"data: {moved_to or config.data} does not hold the rows that the run was begun "
             "with; --data names the folder where they are"
