@@ -250,7 +250,7 @@ def test_the_seeds_of_the_command_line(run_folder):
 
 
 def test_a_run_on_points_that_an_older_version_drew_goes_on_with_new_ones(run_folder):
-    """Its config.json knows the points of old by their checksum, which no version can draw now."""
+    """Its config.json knows the points of old by a checksum, and nothing draws them now."""
     quick = ["train", "gan", "--data", "ring", "--quiet", "--batch-size", 8, "--out", "a"]
     command(*quick, "--steps", 2)
     path = run_folder / "a" / "config.json"
