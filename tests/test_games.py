@@ -193,6 +193,7 @@ def test_three_iterations_move_both_players_as_the_reference_does(lib64, game, h
     """Loss, backward pass, optimiser, clip and their order, all at once."""
     small = SmallGame(game, lib64)
     G_rule, D_rule = small.optimizer(small.model.lr), small.optimizer(small.model.D_lr)
+    sure = np.ones(small.D.shape, bool)
     for _ in range(3):
         G_gradient, D_gradient = small.expected()
         small.G, small.D = G_rule.step(small.G, G_gradient), D_rule.step(small.D, D_gradient)
@@ -200,8 +201,9 @@ def test_three_iterations_move_both_players_as_the_reference_does(lib64, game, h
             small.D = np.array([min(max(w, -0.01), 0.01) for w in small.D])
         small.play(how)
         assert relative(small.model.G.theta, small.G) < 1e-12
-        free = -1 if "r3gan" in game else None  # the last bias: rounding alone moves it there
-        assert relative(small.model.D.theta[:free], small.D[:free]) < 1e-12
+        if "r3gan" in game:  # a bias that moves all scores alike: Adam magnifies its rounding
+            sure &= abs(D_gradient) > 1e-15
+        assert relative(to_numpy(small.model.D.theta)[sure], small.D[sure]) < 1e-12
 
 
 @every_game
