@@ -16,13 +16,14 @@ from strategies import normal, scores, seeds, sizes, targets
 from minigan import (
     bce_with_logits,
     least_squares,
+    relativistic,
     softmax_cross_entropy,
     to_numpy,
     wasserstein,
 )
 from minigan.gradcheck import check_gradient, check_loss
 
-LOSSES = [bce_with_logits, wasserstein, least_squares]
+LOSSES = [bce_with_logits, wasserstein, least_squares, relativistic]
 
 
 @given(scores(), targets)
@@ -96,6 +97,20 @@ def test_eq6_eq6a_least_squares_is_half_the_mean_squared_distance(lib, s, t):
     expected = sum((v - t) ** 2 for v in s.ravel().tolist()) / (2 * len(s))
     assert float(value) == pytest.approx(expected, rel=20 * eps, abs=eps**2)
     np.testing.assert_allclose(to_numpy(ds), (s - t) / len(s), rtol=4 * eps, atol=eps)
+
+
+@given(scores(), seeds)
+def test_eq91_eq91a_relativistic_is_the_softplus_of_the_difference(lib, s, seed):
+    dtype = lib.dtypes[-1]
+    s = s.astype(dtype)
+    rival = s[np.random.default_rng(seed).permutation(len(s))]
+    value, ds = relativistic(lib.array(s), lib.array(rival))
+    d, eps = (s - rival).astype(float), np.finfo(dtype).eps
+    expected = np.mean(-scipy.special.log_expit(d))
+    assert abs(float(value) - expected) <= 8 * eps * expected + np.finfo(dtype).tiny
+    slope = -scipy.special.expit(-d)
+    error = abs(to_numpy(ds) * len(s) - slope)
+    assert (error <= 4 * eps * abs(slope) + np.finfo(dtype).tiny).all()
 
 
 @given(seeds, st.integers(1, 6), st.integers(2, 11), st.sampled_from([1.0, 30.0]))

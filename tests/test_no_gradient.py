@@ -67,7 +67,7 @@ def step(model, how, m, rng):
     x = rng.random((m, 3), "float32")
     z, c = model.noise(m, rng), model.condition(rng.integers(0, 2, m))
     if how == "plain":
-        record, x_fake = model.G_step(z, c)
+        record, x_fake = model.G_step(x, z, c)
         model.D_step(x, x_fake, c, rng)
     else:
         model.update(x, z, c, rng)
@@ -105,7 +105,7 @@ def test_what_that_test_takes_for_still_touches_no_loss(name):
         fake = model.generate(z, c)
         s_real, s_fake = (model.D.forward(model.D_input(rows, c))[-1] for rows in (x, fake))
         penalty = model.penalty(x, fake, c, np.random.default_rng(0)) or (0.0,)
-        losses.append((model.G_loss(s_fake)[0], model.D_loss(s_real, s_fake)[0], penalty[0]))
+        losses.append((model.G_loss(s_real, s_fake)[0], model.D_loss(s_real, s_fake)[0], penalty[0]))
     assert losses[0] == losses[1]
 
 

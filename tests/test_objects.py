@@ -209,7 +209,7 @@ class Hinge(Game):
         loss = (real.clip(0).sum() + fake.clip(0).sum()) / m
         return loss, (real > 0) / np.float32(-m), (fake > 0) / np.float32(m)
 
-    def G_loss(self, s_fake):
+    def G_loss(self, s_real, s_fake):
         return -s_fake.mean(), np.full_like(s_fake, -1 / len(s_fake))
 
     def report(self, loss_D, ds_real, ds_fake):
