@@ -135,7 +135,7 @@ def dirac_paths():
     about = (
         "Four planes of the generator's number θ and the discriminator's ψ. The WGAN played "
         "simultaneously spirals out from the equilibrium at the origin; played in turn it "
-        "stays on an ellipse; WGAN-GP stays on a cycle around the equilibrium; R3GAN spirals in."
+        "stays on an ellipse; WGAN-GP keeps to a cycle around the origin; R3GAN spirals in."
     )
     return svg("Paths of four games of two numbers", about, 640, 640, parts)
 
