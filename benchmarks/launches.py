@@ -18,7 +18,7 @@ from collections import Counter
 import array_api_strict
 import numpy as np
 
-import minigan.game
+import minigan.players
 from minigan.arrays import asarray_like
 from minigan.lab.models import MODELS
 from minigan.network import Network
@@ -42,7 +42,7 @@ class Count:
                 self.wrap(array_api_strict, name)
         for name in OPERATORS.split():
             self.wrap(type(array_api_strict.zeros(1)), f"__{name}__")
-        self.wrap(minigan.game, "asarray_like")
+        self.wrap(minigan.players, "asarray_like")
         return self
 
     def wrap(self, owner, name):

@@ -52,7 +52,7 @@ class Page:
 
     @property
     def kicker(self):
-        """What stands above the title: "Chapter 5", or the part of the book."""
+        """What stands above the title: "Chapter 6", or the part of the book."""
         return PARTS.get(self.part, "") if self.chapter is None else f"Chapter {self.chapter}"
 
 

@@ -1,4 +1,4 @@
-r"""Chapter 7. The same game with a condition.
+r"""Chapter 8. The same game with a condition.
 
 Mirza & Osindero give both players a condition c, here the class of a digit. G is asked for
 a sample of class c, and D judges whether a row is real *as a sample of class c*: a perfect
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import array_namespace, device, stream, to_numpy
+from .arrays import array_namespace, device, stream
 from .errors import DataError, fixed, parameter
 from .game import Game
 from .gan import GAN
@@ -62,7 +62,7 @@ class Conditional:
         labels = self.check_labels(range(self.n_classes) if labels is None else labels)
         n = self.check_sample(labels.size if n is None else n)
         c = self.condition(self.asarray(np.resize(labels, n)))
-        return to_numpy(self.generate(self.noise(n, stream(seed, "noise of samples")), c))
+        return self.in_units_of_data(self.noise(n, stream(seed, "noise of samples")), c)
 
     def check_labels(self, labels):
         r"""The labels as an array of at least one; raises DataError if one has no class."""

@@ -30,7 +30,7 @@ class Layer:
     Shapes: x and u (m, n), y and dy (m, k). A layer stores nothing: its parameters come in
     as arguments and so do its own input x and output y, which makes it impossible to use
     the activations of another pass by mistake. Row i of y is made of row i of x alone. Only a
-    layer with parameters needs `dparams`. In the critic of a gradient penalty (chapter 10) it
+    layer with parameters needs `dparams`. In the critic of a gradient penalty (chapter 11) it
     needs `tangent_dparams(dy, u, x, y, *params)` as well: what `dparams` is to y, with the
     tangent of u in the place of y.
 

@@ -122,7 +122,7 @@ class Network:
         A parameter touches the loss only through its own layer's output $x_l$, whose share
         of the loss is $\delta_l$: hence one product per layer, and no order among them.
         factors (m, 1) : numbers by which row i of every delta is multiplied first.
-        tangents : of a penalty on the slopes (chapter 10), whose gradient is added to that of
+        tangents : of a penalty on the slopes (chapter 11), whose gradient is added to that of
             the factors; without factors it stands alone
         """
         xp, grads = array_namespace(self.theta), []

@@ -8,7 +8,7 @@ and all of them descend: `step` changes `theta` in place. What an optimiser reme
 from collections.abc import Callable
 
 from .arrays import Array, array_namespace
-from .errors import Checked, MiniganError, real_number
+from .errors import MiniganError, real_number
 
 
 class Optimizer:
@@ -62,43 +62,6 @@ class Optimizer:
 
 def _copy(array):
     return array_namespace(array).asarray(array, copy=True)
-
-
-RATES = {"lr": "G_optimizer", "D_lr": "D_optimizer"}  # of a game, and which optimiser's each is
-
-
-class Rate:
-    r"""The attribute `lr` or `D_lr` of a game: its optimiser's own `lr`, kept nowhere else.
-
-    Before the optimiser is there, it is a number of the game from which that is made.
-    """
-
-    def __init__(self, name):
-        self.name = name
-
-    def __get__(self, game, cls):
-        if game is None:
-            return cls.__dataclass_fields__[self.name].default
-        known = vars(game)
-        return getattr(known.get(RATES[self.name]), "lr", known[self.name])
-
-    def __set__(self, game, value):
-        optimizer = vars(game).get(RATES[self.name], self)
-        if optimizer is self:
-            vars(game)[self.name] = value
-        elif not hasattr(optimizer, "lr"):
-            raise MiniganError(f"{self.name}: {type(optimizer).__name__} has no lr to change")
-        else:
-            optimizer.lr = value
-
-
-class Rated(Checked):
-    r"""Base of a dataclass with the parameters `lr` and `D_lr`."""
-
-    def __new__(cls, *args, **parameters):
-        for name in RATES:
-            setattr(cls, name, Rate(name))  # where the dataclass has left the default
-        return super().__new__(cls)
 
 
 class SGD(Optimizer):

@@ -1,4 +1,4 @@
-r"""Chapter 15. The training loop, as a generator of records.
+r"""Chapter 16. The training loop, as a generator of records.
 
     for record in minigan.train(model, data, steps=1000):
         ...                     # plot it, log it, break
@@ -8,6 +8,7 @@ reports. The loop holds nothing: what must be kept to go on later is the model a
 `TrainState`.
 """
 
+import contextlib
 import ctypes
 import math
 import os
@@ -78,7 +79,7 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
     data, steps = as_dataset(data), whole_number("steps", steps, "[0, inf)")
     check_fit(model, data)
     state = state or TrainState(seed)
-    batches = Batches(data, batch_size, state.seed, state.rows, to=model.asarray)
+    batches = Batches(data, batch_size, state.seed, state.rows, to=model.standardised)
     keep_heap()
     accelerate(model)
     return _records(model, batches, steps, state)
@@ -86,7 +87,8 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
 
 def _records(model, batches, steps, state):
     while state.step < steps:
-        with np.errstate(over="ignore", invalid="ignore"):  # check_finite explains it better
+        part = state.step / steps if model.lr_decay else 0.0
+        with decayed(model, part), np.errstate(over="ignore", invalid="ignore"):
             record = model.iteration(batches, state.rng, state.penalty_rng)
         record = {name: float(value.real) for name, value in record.items()}
         state.step += 1
@@ -94,6 +96,24 @@ def _records(model, batches, steps, state):
         if not all(map(math.isfinite, record.values())):
             check_finite(model, record, state.step)
         yield {"step": state.step, **record}
+
+
+@contextlib.contextmanager
+def decayed(model, part):
+    r"""Within, both learning rates are smaller by a part, and afterwards what they were.
+
+    (98) With `lr_decay`, $\eta_t = (1 - t/T)\,\eta$ in the iteration after the first t of T.
+
+    A run that goes on to a larger T takes the rates of that T from there.
+    """
+    rates = [(rule, rule.lr) for rule in (model.G_optimizer, model.D_optimizer) if part]
+    for rule, lr in rates:
+        rule.lr = (1 - part) * lr
+    try:
+        yield
+    finally:
+        for rule, lr in rates:
+            rule.lr = lr
 
 
 def keep_heap():
@@ -116,9 +136,10 @@ def check_fit(model, data):
     n = data.x.shape[1]
     if n != model.n_data:
         raise DataError(f"data: {data.name} has {n} columns, the model needs {model.n_data}")
-    if model.output == "sigmoid" and not (data.x.min() >= 0 and data.x.max() <= 1):
+    low, high = ((value - model.shift) / model.scale for value in (data.x.min(), data.x.max()))
+    if model.output == "sigmoid" and not (low >= 0 and high <= 1):
         raise DataError(
-            f"data: {data.name} goes from {data.x.min():g} to {data.x.max():g}, but a sigmoid "
+            f"data: {data.name} goes from {low:g} to {high:g}, but a sigmoid "
             "output stays in [0, 1]; scale the data, or use output='linear'"
         )
     if model.n_condition and data.labels is None:

@@ -1,4 +1,4 @@
-r"""Chapter 8. The Wasserstein GAN.
+r"""Chapter 9. The Wasserstein GAN.
 
 The score is no longer a logit. By the Kantorovich–Rubinstein duality the earth mover's
 distance between the data and the generated rows is
@@ -52,8 +52,10 @@ class Wasserstein(Game):
         return wasserstein(s_fake, +1.0)
 
     def report(self, loss_D, ds_real, ds_fake):
-        r"""`w_estimate` $= \mathrm{mean}\,D(x) - \mathrm{mean}\,D(G(z)) = -L_D$."""
-        return {"w_estimate": -loss_D}
+        r"""`w_estimate` $= \mathrm{mean}\,D(x) - \mathrm{mean}\,D(G(z)) = -L_D$, a distance in
+        units of the data, times `scale` if they were divided by it.
+        """
+        return {"w_estimate": -loss_D * self.scale}
 
 
 @dataclass(eq=False, kw_only=True, repr=False)

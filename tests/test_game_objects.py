@@ -1,4 +1,4 @@
-"""Chapters 5 to 11: a game as an object. Its parameters and what is refused, networks of the
+"""Chapters 6 to 11: a game as an object. Its parameters and what is refused, networks of the
 reader's own, copies of it, and the samples that it is asked for."""
 
 import copy
@@ -221,7 +221,7 @@ def test_a_game_is_made_in_its_backends_library(monkeypatch):
     class Library:
         zeros = staticmethod(lambda n: abroad(n))
 
-    monkeypatch.setattr("minigan.game.backend", lambda name: asked.append(name) or Library)
+    monkeypatch.setattr("minigan.players.backend", lambda name: asked.append(name) or Library)
     model = GAN(**SMALL, backend="cupy")
     assert asked == ["cupy"]
     assert type(model.G.theta) is type(model.D.theta) is type(abroad(0))

@@ -1,4 +1,4 @@
-"""Chapters 5 to 11, end to end: what one step does to θ_G and θ_D, against HIPS autograd and
+"""Chapters 6 to 11, end to end: what one step does to θ_G and θ_D, against HIPS autograd and
 against the complex step. Test suites of published GANs never compared the generator's
 gradient through the critic; here it is the first thing compared."""
 

@@ -1,4 +1,4 @@
-"""Chapter 8: what has no gradient does not move, bit for bit. RMSProp and Adam make a step of
+"""Chapter 9: what has no gradient does not move, bit for bit. RMSProp and Adam make a step of
 full size of anything that is not exactly zero, so that rounding errors would do."""
 
 import itertools
@@ -105,7 +105,9 @@ def test_what_that_test_takes_for_still_touches_no_loss(name):
         fake = model.generate(z, c)
         s_real, s_fake = (model.D.forward(model.D_input(rows, c))[-1] for rows in (x, fake))
         penalty = model.penalty(x, fake, c, np.random.default_rng(0)) or (0.0,)
-        losses.append((model.G_loss(s_real, s_fake)[0], model.D_loss(s_real, s_fake)[0], penalty[0]))
+        losses.append(
+            (model.G_loss(s_real, s_fake)[0], model.D_loss(s_real, s_fake)[0], penalty[0])
+        )
     assert losses[0] == losses[1]
 
 

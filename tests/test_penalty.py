@@ -1,4 +1,4 @@
-"""Chapter 10: the penalty's value against autograd's slope, its second-order gradient against
+"""Chapter 11: the penalty's value against autograd's slope, its second-order gradient against
 the complex step, and the points at which it is taken."""
 
 import autograd.numpy as anp

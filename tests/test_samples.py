@@ -1,4 +1,4 @@
-"""Chapters 5 and 7: noise and rows on their way in, samples on their way out."""
+"""Chapters 6 and 7: noise and rows on their way in, samples on their way out."""
 
 import numpy as np
 import pytest

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MiniganError, RunError
-from ..optim import RATES
+from ..players import RATES
 from . import log, plots
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import Config

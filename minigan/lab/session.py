@@ -7,9 +7,9 @@ import shlex
 import numpy as np
 
 from ..errors import DivergedError, RunError
-from ..optim import RATES
+from ..players import RATES
 from .config import Config
-from .models import RECIPES, build, checked, describe, parameters_of
+from .models import build, checked, describe, parameters_of, recipe
 from .signals import stop_when_asked
 from .streams import progress, say
 
@@ -72,7 +72,8 @@ def new_config(options):
     name = options["model"]
     chosen = {key: options[key] for key in ("seed", "steps", "batch_size") if key in options}
     data, data_dir = places({"data": "mnist5k"} | options)
-    return Config(**RECIPES[name] | chosen, model=name, data=data, data_dir=data_dir)
+    usual = {key: recipe(name, data)[key] for key in ("steps", "batch_size")}
+    return Config(**usual | chosen, model=name, data=data, data_dir=data_dir)
 
 
 def places(options):
@@ -87,11 +88,12 @@ def new_run(options):
     r"""(config, data, model) of a run that is to begin, from the options given."""
     config = new_config(options)
     data = load_data(config)
-    own = {key: options[key] for key in parameters_of(config.model) if key in options}
+    known, chosen = parameters_of(config.model), recipe(config.model, config.data) | options
+    own = {key: value for key, value in chosen.items() if key in known}
     own |= {"n_data": data.x.shape[1], "output": "sigmoid" if data.image_shape else "linear"}
     if not data.image_shape:
-        own.setdefault("n_noise", 2)
-    if "n_classes" in parameters_of(config.model):
+        own |= {"shift": float(data.x.mean()), "scale": float(data.x.std()) or 1.0}
+    if "n_classes" in known:
         own.setdefault("n_classes", max(1, data.n_classes))
     model = build(config.model, **own)
     config.parameters = describe(model)[1]
