@@ -20,6 +20,7 @@ import numpy as np
 
 N_NOISE, N_DATA, N_ROWS, SLOPE = 100, 784, 5000, 0.2
 REAL_LABEL, BETA1, BETA2, RHO, EPS, CLIP = 0.9, 0.5, 0.999, 0.99, 1e-8, 0.01
+GAMES = {"gan": 1, "wgan": 5, "r3gan": 1, "r3gan-0": 1}  # the critic's steps
 
 
 @dataclass
@@ -40,7 +41,8 @@ class Job:
         if self.data is None:
             self.data = numbers(0).random((N_ROWS, N_DATA), np.float32)
         self.data = self.data.astype(self.dtype)
-        self.n_critic = {"gan": 1, "wgan": 5}[self.game]
+        self.n_critic = GAMES[self.game]
+        self.gamma = 1.0 if self.game == "r3gan" else 0.0  # of R1 and R2
         self.sizes_G = N_NOISE, self.width, self.width, N_DATA
         self.sizes_D = N_DATA, self.width, self.width, 1
 
@@ -98,7 +100,8 @@ class Floor:
 
     Real and generated rows go through D together, and one backward pass through D serves
     both players; further critic steps need G forward and D both ways. The delta below D's one
-    score per row is no matrix product (it is a row times a column).
+    score per row is no matrix product (it is a row times a column). R1 and R2 are left out, so
+    that the games with and without them can be compared.
     """
 
     def __init__(self, job):
@@ -149,6 +152,8 @@ class Minigan:
         options |= {"G_hidden": (job.width,) * 2, "D_hidden": (job.width,) * 2}
         if job.game == "gan":
             self.model = minigan.GAN(real_label=REAL_LABEL, **options)
+        elif job.game != "wgan":
+            self.model = minigan.R3GAN(gamma=job.gamma, **options)
         else:
             self.model = minigan.WGAN(clip=CLIP, **options)
             self.model.critic_steps = lambda: job.n_critic
@@ -212,13 +217,24 @@ class Jax:
         def bce(s, target):
             return jnp.mean(jax.nn.softplus(s) - target * s)
 
-        def loss_G(G, D, z):
+        def slopes(D, rows):
+            return jax.grad(lambda rows: jnp.sum(mlp(D, rows)))(rows)
+
+        def loss_G(G, D, z, x):
             fake = generate(G, z)
             s = mlp(D, fake)
+            if "r3gan" in job.game:
+                return jnp.mean(jax.nn.softplus(mlp(D, x) - s)), fake
             return bce(s, 1.0) if job.game == "gan" else -jnp.mean(s), fake
 
-        def loss_D(D, x, fake):
-            real, fake = mlp(D, x), mlp(D, fake)
+        def loss_D(D, x, x_fake):
+            real, fake = mlp(D, x), mlp(D, x_fake)
+            if "r3gan" in job.game:
+                loss = jnp.mean(jax.nn.softplus(fake - real))
+                if not job.gamma:
+                    return loss
+                g = slopes(D, jnp.concatenate([x, x_fake]))
+                return loss + job.gamma / (2 * job.m) * jnp.sum(g * g)
             if job.game == "gan":
                 return bce(real, REAL_LABEL) + bce(fake, 0.0)
             return jnp.mean(fake) - jnp.mean(real)
@@ -235,7 +251,7 @@ class Jax:
             steps = [lr * g / (jnp.sqrt(a) + EPS) for a, g in zip(v, grads)]
             return [w - step for w, step in zip(p, steps)], unused, v
 
-        rule = adam if job.game == "gan" else rmsprop
+        rule = rmsprop if job.game == "wgan" else adam
 
         def descend_D(D, t, x, fake):
             value, grads = jax.value_and_grad(loss_D)(D[0], x, fake)
@@ -249,8 +265,10 @@ class Jax:
                 key, now = jax.random.split(key)
                 z = jax.random.normal(now, (job.n_critic, job.m, N_NOISE), data.dtype)
             t = t + 1
-            (value_G, fake), grads = jax.value_and_grad(loss_G, has_aux=True)(G[0], D[0], z[0])
-            D, value_D = descend_D(D, t, data[rows[0]], fake)
+            x = data[rows[0]]
+            of_G = jax.value_and_grad(loss_G, has_aux=True)
+            (value_G, fake), grads = of_G(G[0], D[0], z[0], x)
+            D, value_D = descend_D(D, t, x, fake)
             G = rule(job.lr, t, G[0], grads, *G[1:])
             for i in range(1, job.n_critic):
                 D, value_D = descend_D(D, t, data[rows[i]], generate(G[0], z[i]))
@@ -328,15 +346,30 @@ class Torch:
         zero, one = torch.zeros(m, 1, **real), torch.ones(m, 1, **real)
         targets = torch.cat([REAL_LABEL * one, zero])
 
-        def loss_G(z):
+        relativistic = "r3gan" in job.game
+        if relativistic and self.compiled:
+            raise ValueError("torch.compile does not differentiate twice")
+
+        def loss_G(z, x):
             fake = G(z)
+            if relativistic:
+                with torch.no_grad():
+                    real = D(x)
+                return nn.functional.softplus(real - D(fake)).mean(), fake
             s = D(fake)
             return bce(s, one) if job.game == "gan" else -s.mean(), fake
 
         def loss_D(x, fake):
             if self.compiled and job.game == "gan":  # there the cat costs more than it saves
                 return bce(D(x), targets[:m]) + bce(D(fake), zero)
-            s = D(torch.cat([x, fake]))
+            rows = torch.cat([x, fake]).requires_grad_(bool(job.gamma))
+            s = D(rows)
+            if relativistic:
+                loss = nn.functional.softplus(s[m:] - s[:m]).mean()
+                if not job.gamma:
+                    return loss
+                (g,) = torch.autograd.grad(s.sum(), rows, create_graph=True)
+                return loss + job.gamma / (2 * m) * g.square().sum()
             return 2 * bce(s, targets) if job.game == "gan" else s[m:].mean() - s[:m].mean()
 
         wrap = torch.compile if self.compiled else lambda f: f
@@ -350,7 +383,7 @@ class Torch:
     def step(self, z, rows):
         z, rows = self.torch.as_tensor(z), self.torch.from_numpy(rows)
         self.D.requires_grad_(False)
-        loss, fake = self.loss_G(z[0])
+        loss, fake = self.loss_G(z[0], self.data[rows[0]])
         self.G_rule.zero_grad()
         loss.backward()
         self.G_rule.step()

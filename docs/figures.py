@@ -163,7 +163,7 @@ def dirac_eigenvalues():
         x, y = map(float, point(pair[-1].real, pair[-1].imag).split())
         dx, dy, anchor = (-10, 2, "end") if abs(pair[-1].imag) > 1e-6 else (0, -12, "middle")
         if gamma < 0.5:
-            dx, dy, anchor = (0, -12, "middle") if gamma else (11, 5, "start")
+            dx, dy, anchor = (18, -12, "middle") if gamma else (11, 5, "start")
         parts.append(
             f'<text x="{x}" y="{y}" dx="{dx}" dy="{dy}" text-anchor="{anchor}">'
             f"{'γ = ' if gamma in (0, 1) else ''}{gamma:g}</text>"
