@@ -35,6 +35,7 @@ from minigan.lab.models import MODELS
 from minigan.penalty import gradient_penalty, zero_centred_penalty
 
 GP_ADAM = functools.partial(ReferenceAdam, beta2=0.9)
+R3_ADAM = functools.partial(ReferenceAdam, beta2=0.99, beta1=0.0)
 
 GAMES = {
     "gan": (GAN, {}, reference.gan_D, reference.gan_G, ReferenceAdam),
@@ -59,9 +60,9 @@ GAMES = {
         functools.partial(reference.lsgan_G, c=0.25),
         ReferenceAdam,
     ),
-    "r3gan": (R3GAN, {"gamma": 0.7}, reference.r3gan_D, reference.r3gan_G, ReferenceAdam),
-    "r3gan-0": (R3GAN, {"gamma": 0.0}, reference.r3gan_D, reference.r3gan_G, ReferenceAdam),
-    "cr3gan": (CR3GAN, {"n_classes": 3}, reference.r3gan_D, reference.r3gan_G, ReferenceAdam),
+    "r3gan": (R3GAN, {"gamma": 0.7}, reference.r3gan_D, reference.r3gan_G, R3_ADAM),
+    "r3gan-0": (R3GAN, {"gamma": 0.0}, reference.r3gan_D, reference.r3gan_G, R3_ADAM),
+    "cr3gan": (CR3GAN, {"n_classes": 3}, reference.r3gan_D, reference.r3gan_G, R3_ADAM),
     "cwgan": (CWGAN, {"n_classes": 3}, reference.wgan_D, reference.wgan_G, ReferenceRMSProp),
     "cwgan-gp": (CWGANGP, {"n_classes": 3}, reference.wgan_D, reference.wgan_G, GP_ADAM),
     "clsgan": (CLSGAN, {"n_classes": 3}, reference.lsgan_D, reference.lsgan_G, ReferenceAdam),
