@@ -149,7 +149,7 @@ def dirac_eigenvalues():
     x, y = point(0, 0).split()
     radius = 504 / 3.0
     gammas = [i / 100 for i in range(101)]
-    for side in (1, -1):  # 1 - λ by (T82)
+    for side in (1, -1):  # 1 - λ by (T30)
         arc = [point(1 - g / 2, side * (1 - g * g) ** 0.5 / 2) for g in gammas]
         parts.append(f'<path class="soft" d="M{"L".join(arc)}"/>')
     parts.append(f'<path class="soft" d="M{point(-1.55, 0)}L{point(1, 0)}"/>')

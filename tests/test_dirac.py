@@ -80,14 +80,14 @@ numbers = st.floats(-3, 3)
 
 @every
 @given(numbers, numbers)
-def test_eqT80_the_librarys_field_is_the_one_by_hand(name, theta, psi):
+def test_eqT28_the_librarys_field_is_the_one_by_hand(name, theta, psi):
     cls, options, by_hand, *_ = GAMES[name]
     v = field(dirac(cls, **options), theta, psi)
     np.testing.assert_allclose(v, by_hand(theta, psi), rtol=1e-13, atol=1e-14)
 
 
 @given(numbers, st.floats(0.01, 3), st.sampled_from([1.0, -1.0]))
-def test_eqT80_wgan_gp_drives_psi_to_one_from_either_side(theta, psi, sign):
+def test_eqT28_wgan_gp_drives_psi_to_one_from_either_side(theta, psi, sign):
     v = field(dirac(WGANGP), theta, sign * psi)
     expected = -sign * psi, theta + 20 * (psi - 1) * sign
     np.testing.assert_allclose(v, expected, rtol=1e-12, atol=1e-12)
@@ -96,7 +96,7 @@ def test_eqT80_wgan_gp_drives_psi_to_one_from_either_side(theta, psi, sign):
 
 
 @every
-def test_eqT80_eqT82_jacobians_and_eigenvalues_at_the_equilibrium(name):
+def test_eqT28_eqT30_jacobians_and_eigenvalues_at_the_equilibrium(name):
     cls, options, _, by_hand, eigenvalues = GAMES[name]
     J = jacobian(dirac(cls, "complex128", **options))
     np.testing.assert_allclose(J, by_hand, rtol=0, atol=1e-16)
@@ -109,7 +109,7 @@ def test_eqT80_eqT82_jacobians_and_eigenvalues_at_the_equilibrium(name):
 
 
 @given(st.floats(0.01, 3))
-def test_eqT82_at_gamma_1_the_slower_eigenvalue_is_fastest(gamma):
+def test_eqT30_at_gamma_1_the_slower_eigenvalue_is_fastest(gamma):
     game = dirac(GANR1, "complex128", real_label=1.0)
     game.gamma = gamma
     slowest = min(np.linalg.eigvals(jacobian(game)).real)
@@ -130,7 +130,7 @@ RADIAL = {
 
 @pytest.mark.parametrize("name", RADIAL)
 @given(numbers, numbers)
-def test_eqT81_how_the_distance_changes_in_continuous_time(name, theta, psi):
+def test_eqT29_how_the_distance_changes_in_continuous_time(name, theta, psi):
     cls, options, *_ = GAMES[name]
     v = field(dirac(cls, **options), theta, psi)
     at = np.array([theta, psi])
@@ -138,7 +138,7 @@ def test_eqT81_how_the_distance_changes_in_continuous_time(name, theta, psi):
 
 
 @pytest.mark.parametrize("name", ["minimax", "non-saturating"])
-def test_eqT81_the_flow_circles_or_creeps_inward(name):
+def test_eqT29_the_flow_circles_or_creeps_inward(name):
     cls, options, *_ = GAMES[name]
     game = dirac(cls, **options)
     flow = solve_ivp(
@@ -166,7 +166,7 @@ rates, kinds = st.floats(0.01, 4), st.booleans()
 
 
 @given(rates, st.floats(0, 3), kinds)
-def test_eqT83_the_matrix_of_an_iteration(h, gamma, alternating):
+def test_eqT31_the_matrix_of_an_iteration(h, gamma, alternating):
     game = dirac(WassersteinR1)
     game.gamma = gamma
     found = iteration(game, h, alternating)
@@ -174,7 +174,7 @@ def test_eqT83_the_matrix_of_an_iteration(h, gamma, alternating):
 
 
 @given(rates)
-def test_eqT84_without_a_penalty_one_way_leaves_and_the_other_goes_round(h):
+def test_eqT32_without_a_penalty_one_way_leaves_and_the_other_goes_round(h):
     M = iteration(dirac(Wasserstein), h, False)
     np.testing.assert_allclose(M.T @ M, (1 + h**2) * np.eye(2), rtol=1e-13, atol=1e-13)
     turns = iteration(dirac(Wasserstein), h, True)
@@ -188,7 +188,7 @@ def test_eqT84_without_a_penalty_one_way_leaves_and_the_other_goes_round(h):
 @pytest.mark.parametrize("name", ["non-saturating", "relativistic"])
 @pytest.mark.parametrize("h", [0.05, 0.1])
 @pytest.mark.parametrize("start", [0.7, 1.4])
-def test_eqT85_simultaneous_descent_ends_on_a_circle(name, h, start):
+def test_eqT33_simultaneous_descent_ends_on_a_circle(name, h, start):
     cls, options, *_ = GAMES[name]
     steps = int(60 / h**2 / 4)
     path = play(dirac(cls, **options), h, steps, (start * np.sqrt(2 * h), 0.0))
@@ -206,14 +206,14 @@ def bound(gamma, beta, alternating):
 
 
 @given(st.floats(0.02, 4), st.sampled_from([0.5, 1.0]), kinds, st.sampled_from([0.99, 1.01]))
-def test_eqT86_eqT87_the_rates_that_converge(gamma, beta, alternating, part):
+def test_eqT34_eqT35_the_rates_that_converge(gamma, beta, alternating, part):
     M = by_hand(part * bound(gamma, beta, alternating), beta, gamma, alternating)
     assert (max(abs(np.linalg.eigvals(M))) < 1) == (part < 1)
 
 
 @pytest.mark.parametrize("alternating", [False, True])
 @pytest.mark.parametrize("gamma", [0.3, 1.5])
-def test_eqT86_eqT87_games_converge_below_the_rate_and_not_above(gamma, alternating):
+def test_eqT34_eqT35_games_converge_below_the_rate_and_not_above(gamma, alternating):
     game = dirac(GANR1, real_label=1.0)
     game.gamma = gamma
     for part in (0.97, 1.03):
@@ -223,7 +223,7 @@ def test_eqT86_eqT87_games_converge_below_the_rate_and_not_above(gamma, alternat
 
 
 @given(st.floats(0.01, 1.9), numbers, numbers)
-def test_eqT88_taking_turns_stays_on_an_ellipse(h, theta, psi):
+def test_eqT36_taking_turns_stays_on_an_ellipse(h, theta, psi):
     theta, psi = play(dirac(Wasserstein), h, 50, (theta, psi), True).T
     invariant = theta**2 + psi**2 + h * theta * psi
     scale = max(abs(theta**2) + abs(psi**2))
