@@ -25,7 +25,7 @@ def normal(seed, *shape):
 
 
 @given(seeds, st.integers(1, 9))
-def test_eq39_eq39a_frechet_distance_is_that_by_scipys_square_root(seed, d):
+def test_eq47_eq47a_frechet_distance_is_that_by_scipys_square_root(seed, d):
     a = normal(seed, 40, d) @ normal(seed + 1, d, d)
     b = normal(seed + 2, 50, d) @ normal(seed + 3, d, d) + 1
     C_a, C_b = (np.atleast_2d(np.cov(x.T)) for x in (a, b))
@@ -35,7 +35,7 @@ def test_eq39_eq39a_frechet_distance_is_that_by_scipys_square_root(seed, d):
     assert metrics.frechet_distance(a, b) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
-def test_eq39_closed_forms():
+def test_eq47_closed_forms():
     """A shift costs its square; along common axes (σ − τ)² per axis; the same rows nothing."""
     a = normal(0, 100, 3)
     shift = np.array([1.0, 2.0, -2.0])
@@ -47,7 +47,7 @@ def test_eq39_closed_forms():
     assert metrics.frechet_distance(flat, flat + 1) == pytest.approx(2)
 
 
-def test_eq39_needs_rows_of_one_width():
+def test_eq47_needs_rows_of_one_width():
     with pytest.raises(DataError, match=r"got rows of shape \(1, 2\)"):
         metrics.frechet_distance(normal(0, 1, 2), normal(1, 5, 2))
 
@@ -55,7 +55,7 @@ def test_eq39_needs_rows_of_one_width():
 # ---- labels ----
 
 
-def test_eq40_label_accuracy_is_the_diagonal_of_sklearns_confusion():
+def test_eq48_label_accuracy_is_the_diagonal_of_sklearns_confusion():
     asked = np.arange(1000) % 10
     read = np.where(np.random.default_rng(0).random(1000) < 0.8, asked, 3)
     p, error = metrics.label_accuracy(read, asked)
@@ -63,7 +63,7 @@ def test_eq40_label_accuracy_is_the_diagonal_of_sklearns_confusion():
     assert error == pytest.approx(scipy.stats.binom(1000, p).std() / 1000)
 
 
-def test_eq41_missing_classes_are_those_below_a_tenth_of_their_share():
+def test_eq49_missing_classes_are_those_below_a_tenth_of_their_share():
     shares = metrics.class_shares(np.array([0, 0, 1, 2, 2, 2]), 4)
     np.testing.assert_allclose(shares, [2 / 6, 1 / 6, 3 / 6, 0])
     assert metrics.missing_classes(shares, np.full(4, 0.25)).tolist() == [3]
@@ -79,7 +79,7 @@ class Fixed:
 
 
 @pytest.mark.parametrize("name", ["ring", "grid", "mnist5k"])
-def test_eq41_the_watch_sees_what_is_lost_and_nothing_else(name):
+def test_eq49_the_watch_sees_what_is_lost_and_nothing_else(name):
     data = load(name)
     watch = metrics.CollapseWatch(data)
     assert watch.missing(Fixed(data.x)).tolist() == []
@@ -104,13 +104,13 @@ def test_data_without_labels_are_not_watched():
 @pytest.mark.parametrize(
     ("data", "modes", "std"), [(ring, ring_modes(), 0.01), (grid, grid_modes(), 0.05)]
 )
-def test_eq42_genuine_points_pass_as_the_chi_distribution_says(data, modes, std):
+def test_eq50_genuine_points_pass_as_the_chi_distribution_says(data, modes, std):
     captured, quality = metrics.modes_captured(data(n=20000).x, modes, std)
     assert captured == len(modes)
     assert quality == pytest.approx(scipy.stats.chi(2).cdf(3), abs=0.003)
 
 
-def test_eq42_by_hand():
+def test_eq50_by_hand():
     x = [[0.0, 0.29], [0.0, 0.31], [1.0, 0.0], [5.0, 5.0]]
     assert metrics.modes_captured(x, np.array([[0.0, 0], [1, 0], [2, 0]]), 0.1) == (2, 0.5)
     assert metrics.modes_captured(x[3:], np.zeros((1, 2)), 0.1) == (0, 0.0)
@@ -120,7 +120,7 @@ def test_eq42_by_hand():
 
 
 @given(seeds, st.integers(1, 5))
-def test_eq43_precision_and_recall_by_sklearns_neighbours(seed, k):
+def test_eq51_precision_and_recall_by_sklearns_neighbours(seed, k):
     real, fake = normal(seed, 60, 3), 1.5 * normal(seed + 1, 50, 3) + 0.5
 
     def share(points, centres):
@@ -133,7 +133,7 @@ def test_eq43_precision_and_recall_by_sklearns_neighbours(seed, k):
     assert recall == pytest.approx(share(real, fake))
 
 
-def test_eq43_more_rows_than_a_chunk_and_extremes():
+def test_eq51_more_rows_than_a_chunk_and_extremes():
     real = normal(0, metrics.CHUNK + 200, 2)
     assert metrics.precision_recall(real, real) == (1.0, 1.0)
     assert metrics.precision_recall(real, real + 100) == (0.0, 0.0)
@@ -149,7 +149,7 @@ def test_eq43_more_rows_than_a_chunk_and_extremes():
 
 
 @given(seeds, st.integers(1, 50))
-def test_eq44_on_the_line_it_is_scipys(seed, n):
+def test_eq52_on_the_line_it_is_scipys(seed, n):
     a, b = normal(seed, n), 2 * normal(seed + 1, n) + 1
     expected = scipy.stats.wasserstein_distance(a, b)
     assert metrics.wasserstein_1d(a, b) == pytest.approx(expected)
@@ -157,7 +157,7 @@ def test_eq44_on_the_line_it_is_scipys(seed, n):
     assert metrics.wasserstein_distance(*flat) == pytest.approx(expected)
 
 
-def test_eq44a_in_the_plane_it_is_scipys_and_a_shift_costs_its_length():
+def test_eq52a_in_the_plane_it_is_scipys_and_a_shift_costs_its_length():
     a, b = normal(0, 30, 2), normal(1, 30, 2)
     expected = scipy.stats.wasserstein_distance_nd(a, b)
     assert metrics.wasserstein_distance(a, b) == pytest.approx(expected)
@@ -165,7 +165,7 @@ def test_eq44a_in_the_plane_it_is_scipys_and_a_shift_costs_its_length():
     assert metrics.wasserstein_distance(a, shuffled) == pytest.approx(5)
 
 
-def test_eq44_wants_samples_of_one_size():
+def test_eq52_wants_samples_of_one_size():
     for distance in (metrics.wasserstein_1d, metrics.wasserstein_distance):
         with pytest.raises(
             DataError, match=r"samples of the same size, got \(4, 1\) and \(6, 1\)"
@@ -183,7 +183,7 @@ def test_without_scipy_it_says_what_to_install(monkeypatch):
 
 
 @given(seeds, st.sampled_from([0.1, 0.5, 3.0]), st.sampled_from(["float32", "float64"]))
-def test_eq45_eq45a_the_window_is_sklearns_kernel_density(seed, sigma, dtype):
+def test_eq53_eq53a_the_window_is_sklearns_kernel_density(seed, sigma, dtype):
     samples, x = normal(seed, 30, 5).astype(dtype), normal(seed + 1, 7, 5).astype(dtype)
     expected = KernelDensity(bandwidth=sigma).fit(samples).score_samples(x)
     actual = log_likelihoods(x, samples, [sigma])[0]
@@ -191,13 +191,13 @@ def test_eq45_eq45a_the_window_is_sklearns_kernel_density(seed, sigma, dtype):
     np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance / sigma**2)
 
 
-def test_eq45_one_window_is_a_gaussian_far_out_too():
+def test_eq53_one_window_is_a_gaussian_far_out_too():
     x = np.array([[0.0, 0.0], [3.0, 4.0], [300.0, 400.0]])
     expected = scipy.stats.multivariate_normal([0, 0], 0.25 * np.eye(2)).logpdf(x)
     np.testing.assert_allclose(log_likelihoods(x, x[:1], [0.5])[0], expected)
 
 
-def test_eq45_the_protocol_chooses_sigma_on_the_validation_rows():
+def test_eq53_the_protocol_chooses_sigma_on_the_validation_rows():
     """Windows on samples of N(0, 1): the best of the grid is the best by sklearn too."""
     samples, validation, test = normal(0, 500, 2), normal(1, 200, 2), normal(2, 3000, 2)
     mean, error, sigma = parzen(samples, validation, test)
