@@ -36,6 +36,13 @@ class R3GAN(Game):
     """
 
     shift_invariant = True
+
+    lr: float = parameter(4e-3, "learning rate of the generator", "(0, inf)")
+    D_lr: float = parameter(4e-3, "learning rate of the discriminator", "(0, inf)")
+    lr_decay: bool = parameter(True, "let both learning rates fall linearly to 0 over the run")
+    ema_decay: float = parameter(
+        0.999, "decay of the moving average of G that draws samples; 0 is none", "[0, 1)"
+    )
     gamma: float = parameter(1.0, "weight of the penalties R1 and R2; 0 is none", "[0, inf)")
 
     def optimizers(self):

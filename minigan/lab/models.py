@@ -34,11 +34,11 @@ RECIPES: dict = {
     "wgan": {"steps": 4000, "batch_size": 64},
     "wgan-gp": {"steps": 4000, "batch_size": 64},
     "lsgan": {"steps": 8000, "batch_size": 64},
-    "r3gan": {"steps": 8000, "batch_size": 64},
+    "r3gan": {"steps": 12000, "batch_size": 64},
     "cwgan": {"steps": 4000, "batch_size": 64},
     "cwgan-gp": {"steps": 4000, "batch_size": 64},
     "clsgan": {"steps": 8000, "batch_size": 64},
-    "cr3gan": {"steps": 8000, "batch_size": 64},
+    "cr3gan": {"steps": 12000, "batch_size": 64},
 }
 # … and on the points of a mixture, where a sample is right only within three hundredths of a
 # radius: networks without smooth slopes, rates that fall to zero, and averaged weights.
