@@ -46,7 +46,7 @@ class R3GAN(Game):
     gamma: float = parameter(1.0, "weight of the penalties R1 and R2; 0 is none", "[0, inf)")
 
     def optimizers(self):
-        r"""Adam with $\beta_1 = 0$, $\beta_2 = 0.99$ for both, as in the authors' configuration.
+        r"""Adam with $\beta_1 = 0$, $\beta_2 = 0.99$ for both, as the authors have it.
 
         A shorter memory of the squares than 0.999 is worth much: on the ring the share of
         samples within three standard deviations rose from 97 to 99%.
