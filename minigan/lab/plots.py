@@ -68,7 +68,8 @@ def losses_png(columns):
         for name in panel:
             values = np.clip(columns[name], -LARGEST_VALUE, LARGEST_VALUE)
             axis.plot(step, values, lw=0.8, label=name)
-        axis.legend(loc="upper right")
+        if panel:  # Matplotlib warns of a legend without curves
+            axis.legend(loc="upper right")
         axis.grid(alpha=0.3)
     axes[-1].set_xlabel("step")
     return _png(figure)
