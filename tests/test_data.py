@@ -269,6 +269,8 @@ def test_a_dataset_is_float32_and_int64():
     assert (data.image_shape, data.name, data.n_classes) == ((1, 2), "mine", 2)
     assert Dataset(np.zeros((2, 3))).n_classes == 0
     assert len(data) == 2
+    shape = Dataset([[0, 1]], image_shape=[np.int64(1), np.uint8(2)]).image_shape
+    assert (shape, type(shape), type(shape[0])) == ((1, 2), tuple, int)
 
 
 def test_float32_rows_are_not_copied():
@@ -299,7 +301,6 @@ BAD_DATASETS = {
     "no pictures": ({"x": np.zeros((0, 2, 3))}, "got shape (0, 2, 3)"),
     "no rows": ({"x": np.zeros((0, 6))}, "got shape (0, 6)"),
     "no columns": ({"x": np.zeros((2, 0))}, "got shape (2, 0)"),
-    "ragged": ({"x": [[1.0], [1.0, 2.0]]}, "x: expected a NumPy array"),
     "words": ({"x": [["a", "b"]]}, "x: expected real numbers, got dtype <U1"),
     "complex": ({"x": [[1j]]}, "got dtype complex128"),
     "nothing": ({"x": None}, "got dtype object"),
@@ -313,12 +314,28 @@ BAD_DATASETS = {
         {"x": TWO + 255, "image_shape": (2, 3)},
         "[0, 1], got values from 255 to 255; divide them by 255",
     ),
+    "few bytes": (
+        {"x": TWO + [0, 1, 1, 1, 1, 2], "image_shape": (2, 3)},
+        "[0, 1], got values from 0 to 2; divide them by 255",
+    ),
+    "no bytes": (
+        {"x": TWO + [0, 1, 1, 1, 1, 256], "image_shape": (2, 3)},
+        "x: expected pixels in [0, 1], got values from 0 to 256",
+    ),
+    "bright": (
+        {"x": TWO + 1.25, "image_shape": (2, 3)},
+        "got values from 1.25 to 1.25; divide them by 255",
+    ),
     "negative": ({"x": TWO - 0.5, "image_shape": (2, 3)}, "got values from -0.5 to -0.5"),
+    "both": ({"x": TWO + [-1, 0, 0, 0, 0, 2], "image_shape": (2, 3)}, "from -1 to 2"),
     "width": (
         {"x": TWO, "image_shape": (2, 2)},
         "image_shape: 2 x 2 is not the 6 columns of x",
     ),
-    "minus": ({"x": TWO, "image_shape": (-2, -3)}, "image_shape: -2 x -3 is not the 6"),
+    "minus": (
+        {"x": TWO, "image_shape": (-2, -3)},
+        "image_shape: -2 x -3 is not the 6 columns of x",
+    ),
     "one side": ({"x": TWO, "image_shape": 6}, "image_shape: expected (height, width), got 6"),
     "sides": (
         {"x": TWO, "image_shape": (2.0, 3.0)},
@@ -342,7 +359,12 @@ def test_bad_data_is_refused_by_name_and_number(case):
     arguments, says = BAD_DATASETS[case]
     with pytest.raises(DataError) as error:
         Dataset(**arguments)
-    assert says in str(error.value)
+    assert str(error.value).endswith(says)
+
+
+def test_rows_of_unequal_length_are_refused():
+    with pytest.raises(DataError, match="^x: expected a NumPy array: "):
+        Dataset([[1.0], [1.0, 2.0]])
 
 
 MASKED = np.ma.masked_array(np.zeros((3, 2)), [[0, 0], [0, 1], [0, 0]])
@@ -466,8 +488,22 @@ def test_wrong_classes_are_refused(labels, classes, says):
             "the 20 classes 0, 1, 4, 9, 16, 25, 36, 49, 64, 81, ...>",
         ),
         (
+            (np.zeros((10, 1)), np.arange(10) ** 2),
+            "<Dataset 'data': 10 rows, 1 columns, "
+            "the 10 classes 0, 1, 4, 9, 16, 25, 36, 49, 64, 81>",
+        ),
+        (
+            (np.zeros((11, 1)), np.arange(11) ** 2),
+            "<Dataset 'data': 11 rows, 1 columns, "
+            "the 11 classes 0, 1, 4, 9, 16, 25, 36, 49, 64, 81, ...>",
+        ),
+        (
             (np.zeros((2, 1)), [7, 7]),
             "<Dataset 'data': 2 rows, 1 columns, the one class 7>",
+        ),
+        (
+            (np.zeros((2, 1)), [0, 3]),
+            "<Dataset 'data': 2 rows, 1 columns, the 2 classes 0, 3>",
         ),
     ],
 )
@@ -1465,6 +1501,8 @@ def test_the_order_is_the_documented_one():
     order = [np.random.default_rng([3, epoch]).permutation(10).tolist() for epoch in (0, 1)]
     assert rows_of(batches, 5) == order[0] + order[1]
     assert order[0] != order[1]
+    order = np.random.default_rng([0, 0]).permutation(10).tolist()
+    assert rows_of(Batches(numbered(10), 10), 1) == order
 
 
 def test_another_seed_is_another_order():
@@ -1489,9 +1527,12 @@ def test_a_cast_is_done_once_and_reaches_every_batch():
 
 
 def test_points_without_labels_come_with_none():
-    x, labels = next(Batches(np.eye(3), 2))
+    calls = []
+    x, labels = next(Batches(np.eye(3), 2, to=lambda a: calls.append(a) or a + 1))
     assert x.shape == (2, 3)
+    assert x.min() == 1
     assert labels is None
+    assert len(calls) == 1
 
 
 def test_a_batch_is_a_copy():

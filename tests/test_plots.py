@@ -4,6 +4,7 @@ import importlib
 import io
 import os
 
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -208,6 +209,11 @@ def test_the_legend_is_in_the_upper_right_corner_and_nothing_is_cut_off(drawn):
         assert whole.y0 >= 0
         assert whole.y1 <= 600
     assert drawn[0].axes[0].get_window_extent().width > 700  # no room is wasted either
+
+
+def test_the_picture_of_curves_has_its_size_whatever_the_user_has_set(drawn):
+    with matplotlib.rc_context({"figure.dpi": 50}):
+        assert opened(plots.losses_png(COLUMNS)).size == (800, 600)
 
 
 def test_a_curve_near_the_largest_float_is_drawn_at_its_limit(drawn):
