@@ -80,6 +80,31 @@ def test_idx_images_and_labels_are_read(tmp_path, name):
 
 def test_gzip_is_known_by_its_content_not_its_name(tmp_path):
     assert read_idx(write(tmp_path / "a", gzip.compress(LABELS))).tolist() == [2, 0, 1, 1]
+    (tmp_path / "b.gz").write_bytes(LABELS)
+    assert read_idx(tmp_path / "b.gz").tolist() == [2, 0, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["a.gz", "a"])
+def test_a_file_of_more_than_a_chunk_and_one_of_a_single_byte_are_read(tmp_path, name):
+    pixels = np.random.default_rng(0).integers(256, size=(3, 700, 701)).astype("u1")
+    found = read_idx(
+        write(tmp_path / "many" / name, idx(*pixels.shape, content=pixels.tobytes()))
+    )
+    np.testing.assert_array_equal(found, pixels)
+    assert read_idx(write(tmp_path / "one" / name, idx(1, content=b"\x07"))).tolist() == [7]
+
+
+@pytest.mark.parametrize("name", ["a.gz", "a"])
+def test_what_is_known_of_a_file_is_asked_of_it(tmp_path, name):
+    path = write(tmp_path / name, IMAGES)
+    known = {"sha256": hashlib.sha256(IMAGES).hexdigest(), "shape": (4, 2, 3)}
+    assert read_idx(path, **known).shape == (4, 2, 3)
+    for wrong, says in (
+        ({"sha256": 64 * "0"}, f"expected content of SHA-256 {16 * '0'}…, got "),
+        ({"shape": (4, 3, 2)}, r"expected shape \(4, 3, 2\), but it declares \(4, 2, 3\)$"),
+    ):
+        with pytest.raises(DataError, match=says):
+            read_idx(path, **known | wrong)
 
 
 HUGE = 2**32 - 1
@@ -749,22 +774,55 @@ def test_files_without_a_sets_name_are_the_ones_that_are_meant(emnist):
         load(f"{emnist}:other")
 
 
+def test_a_set_is_one_of_images_of_the_split_that_is_meant(tmp_path):
+    write(tmp_path / "emnist-letters-train-images-idx3-ubyte", IMAGES)
+    write(tmp_path / "emnist-digits-train-labels-idx1-ubyte", LABELS)
+    assert identify(tmp_path) == (f"{tmp_path.resolve()}:emnist-letters", None)
+    write(tmp_path / "emnist-mnist-test-images-idx3-ubyte", IMAGES)
+    assert load(tmp_path).name == "emnist-letters"
+    assert idx_folder(tmp_path, "test").name == "emnist-mnist"
+    with pytest.raises(DataError, match="holds emnist-letters, emnist-mnist; choose one"):
+        identify(tmp_path)
+
+
+def test_a_set_is_chosen_by_its_whole_name_or_all_that_follows_the_first_dash(tmp_path):
+    for name, n in (("emnist-letters", 4), ("letters", 2), ("mine-by-class", 3)):
+        content = idx(n, 2, 3, content=PIXELS[: 6 * n])
+        write(tmp_path / f"{name}-train-images-idx3-ubyte", content)
+    for chosen, n in (("letters", 2), ("emnist-letters", 4), ("by-class", 3)):
+        assert len(load(f"{tmp_path}:{chosen}")) == n
+    with pytest.raises(DataError, match="choose one"):
+        load(f"{tmp_path}:class")
+
+
+def test_no_set_can_be_chosen_where_there_is_none(tmp_path):
+    write(tmp_path / "emnist-letters-train-labels-idx1-ubyte", LABELS)
+    with pytest.raises(DataError) as error:
+        load(f"{tmp_path}:letters")
+    assert str(error.value) == (
+        f"data: {tmp_path.resolve()} holds no set of images; choose one, as in "
+        f"{tmp_path.resolve()}:letters"
+    )
+
+
 def test_a_folder_whose_name_has_a_colon_is_read(tmp_path):
     write(tmp_path / "a:letters" / "train-images-idx3-ubyte", IMAGES)
     assert load(tmp_path / "a:letters").name == "a:letters"
 
 
 def test_a_folder_of_something_else_says_what_is_in_it(tmp_path):
-    for name in ("zebra.png", "apple.png", "b.png", "c.png", "d.png"):
+    for name in ("zebra.png", "apple.png", "b.png"):
         write(tmp_path / name, b"")
     (tmp_path / "MNIST").mkdir()
-    with pytest.raises(DataError) as error:
-        load(tmp_path)
-    assert str(error.value) == (
-        f"data: {tmp_path} holds no file train-images-idx3-ubyte[.gz]; it holds MNIST/, "
-        "apple.png, b.png, c.png, …; minigan reads IDX files under MNIST's names, labels in "
-        "train-labels-idx1-ubyte[.gz]"
-    )
+    for names in ("MNIST/, apple.png, b.png, zebra.png", "MNIST/, apple.png, b.png, c.png, …"):
+        with pytest.raises(DataError) as error:
+            load(tmp_path)
+        assert str(error.value) == (
+            f"data: {tmp_path} holds no file train-images-idx3-ubyte[.gz]; it holds {names}; "
+            "minigan reads IDX files under MNIST's names, labels in "
+            "train-labels-idx1-ubyte[.gz]"
+        )
+        write(tmp_path / "c.png", b"")
 
 
 def test_pipes_and_folders_in_the_place_of_files_are_not_opened(tmp_path):
