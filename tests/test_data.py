@@ -30,6 +30,9 @@ from minigan.data import Batches, Dataset, as_dataset
 from minigan.lab.download import (
     MNIST_SHA256,
     MNIST_SHAPE,
+    _check_rate,
+    _is_dead,
+    _raise,
     cache_folder,
     download_mnist,
     file_name,
@@ -995,9 +998,35 @@ def test_other_data_under_mnists_name_is_refused(tmp_path, small_mnist, kind):
         mnist(tmp_path)
 
 
-def test_missing_mnist_says_how_to_get_it(tmp_path, small_mnist):
-    with pytest.raises(DataError, match="not hold both train-images.*`minigan download mnist`"):
+def test_the_place_of_mnist_stays_when_the_program_goes_elsewhere(
+    tmp_path, small_mnist, monkeypatch
+):
+    for name, content in small_mnist.items():
+        write(tmp_path / "here" / name, content)
+    monkeypatch.setenv("MINIGAN_DATA", str(tmp_path / "nowhere"))
+    monkeypatch.chdir(tmp_path)
+    sources = [load(name, "here").source for name in ("mnist", "mnist5k")]
+    assert sources[0].folder == tmp_path.resolve() / "here"
+    monkeypatch.chdir("/")
+    for source in sources:
+        held_out = source.held_out(9)
+        assert (held_out.name, held_out.image_shape) == ("mnist", (2, 3))
+        assert held_out.labels.tolist() == [2, 0, 1, 1]
+    assert np.round(255 * sources[1].more().x[0]).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_missing_mnist_says_how_to_get_it(tmp_path, small_mnist, monkeypatch):
+    with pytest.raises(DataError) as error:
         load("mnist", tmp_path)
+    says = (
+        "does not hold both train-images-idx3-ubyte[.gz] and train-labels-idx1-ubyte[.gz]; "
+        "`minigan download mnist` fetches them"
+    )
+    assert str(error.value) == f"data: {tmp_path} {says}"
+    monkeypatch.setenv("MINIGAN_DATA", str(tmp_path / "other"))
+    with pytest.raises(DataError) as error:
+        mnist()
+    assert str(error.value) == f"data: {tmp_path / 'other'} {says}"
     write(tmp_path / "train-images-idx3-ubyte", small_mnist["train-images-idx3-ubyte"])
     with pytest.raises(DataError, match="both .*train-labels.*`minigan download mnist`"):
         load("mnist", tmp_path)
@@ -1179,7 +1208,6 @@ FAILURES = {
     "dies half-way": (half, "closed after 50 of 100 bytes"),
     "dies without a length": (half_of_unknown_length, "Compressed file ended"),
     "stalls": (stall, "sent nothing for 0.3 seconds"),
-    "drips": (drip, "sent only"),
     "drips its header": (drip_the_header, "sent nothing for 0.3 seconds"),
     "announces too much": (announce_too_much, "sent more than 16777216 bytes"),
     "announces nonsense": (announce_nonsense, "cannot download"),
@@ -1239,10 +1267,114 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
 
 
 def test_progress_is_drawn_only_on_request(tmp_path, server, capsys):
+    """In bytes, of as many as the server has announced, if it has."""
     download(tmp_path / "quiet", server.url)
     assert capsys.readouterr() == ("", "")
+    labels = "/train-labels-idx1-ubyte.gz"
+    content = server.files[labels]
+    server.files[labels] = lambda handler: handler.begin() or handler.wfile.write(content)
     download_mnist(tmp_path / "loud", server.url)
-    assert "train-images-idx3-ubyte.gz: 100%" in capsys.readouterr().err
+    text, n, k = capsys.readouterr().err, len(server.files[FIRST]), len(content)
+    assert re.search(rf"{FIRST[1:]}: 100%\|.*\| {n}\.0/{n}\.0 \[.*B/s\]", text)
+    assert re.search(rf"\r{labels[1:]}: {k}\.0B \[.*B/s\]", text)
+
+
+def test_a_server_may_lead_elsewhere_and_need_not_know_the_length(tmp_path, server):
+    content = server.files[FIRST]
+
+    def elsewhere(handler):
+        handler.send_response(302)
+        handler.send_header("Location", "/there")
+        handler.end_headers()
+
+    for length in (None, "", 0, -5):
+        server.files[FIRST] = elsewhere
+        server.files["/there"] = lambda handler, length=length: (
+            handler.begin(length) or handler.wfile.write(content)
+        )
+        if length == 0:  # this one says that there is nothing
+            with pytest.raises(DataError, match="Compressed file ended|expected IDX magic"):
+                download(tmp_path / "nothing", server.url)
+        else:
+            folder = download(tmp_path / f"of{length}", server.url)
+            assert (folder / FIRST[1:]).read_bytes() == content
+
+
+def test_so_much_is_taken_from_a_server_and_no_more(tmp_path, server, monkeypatch):
+    n = max(map(len, server.files.values()))
+    monkeypatch.setattr("minigan.lab.download.LARGEST_DOWNLOAD", n)
+    assert len(mnist(download(tmp_path / "fits", server.url))) == 4
+    monkeypatch.setattr("minigan.lab.download.LARGEST_DOWNLOAD", n - 1)
+    with pytest.raises(DataError, match=f"sent more than {n - 1} bytes$"):
+        download(tmp_path / "does not", server.url)
+
+
+@pytest.mark.parametrize(
+    ("size", "seconds", "enough"),
+    [(0, 30, True), (1024 * 31, 31, True), (1024 * 31 - 1, 31, False), (10, 40.4, False)],
+)
+def test_a_server_may_be_slow_at_first_but_not_on_the_average(size, seconds, enough):
+    if enough:
+        _check_rate(size, seconds, 30)
+    else:
+        with pytest.raises(
+            DataError, match=f"^sent only {size} bytes in {seconds:.0f} seconds$"
+        ):
+            _check_rate(size, seconds, 30)
+
+
+def test_an_error_without_words_is_called_by_its_kind():
+    for error, says in (
+        (ConnectionResetError(), "ConnectionResetError"),
+        (OSError("so"), "so"),
+    ):
+        with pytest.raises(DataError, match=f"^{says}$"):
+            _raise(error)
+
+
+def receivers():
+    return [each for each in threading.enumerate() if "_receive" in each.name]
+
+
+def test_what_was_given_up_is_received_no_further(tmp_path, server):
+    """And a thread that waits for a server does not keep the program from its end."""
+    seen = []
+    server.files[FIRST] = lambda handler: seen.extend(receivers()) or drip(handler)
+    with pytest.raises(DataError, match="sent only"):
+        download(tmp_path, server.url, timeout=0.3)
+    assert list(tmp_path.iterdir()) == []
+    assert [each.daemon for each in seen] == [True]
+    seen[0].join(5)
+    assert not seen[0].is_alive()
+    assert server.released.is_set() is False
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks by flock")
+def test_a_download_is_locked_until_it_has_its_name(tmp_path, server, monkeypatch):
+    """So that no other process takes it for a leftover; then the lock is gone."""
+    dead, replace = [], os.replace
+
+    def watch(partial, path):
+        dead.append(_is_dead(Path(partial)))
+        replace(partial, path)
+
+    monkeypatch.setattr(os, "replace", watch)
+    download(tmp_path, server.url)
+    assert dead == [False] * 4
+    assert all(_is_dead(path) for path in tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have owners")
+def test_a_leftover_is_ours_and_either_begun_or_a_minute_old(tmp_path, monkeypatch):
+    now = time.time()
+    for content, age, dead in ((b"", 40, False), (b"", 80, True), (b"x", 0, True)):
+        part = write(tmp_path / "part", content)
+        os.utime(part, (now - age, now - age))
+        assert _is_dead(part) == dead
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+    assert not _is_dead(part)
+    assert not _is_dead(tmp_path / "nothing")
 
 
 def test_what_a_server_says_cannot_steer_a_terminal(tmp_path, server):
@@ -1486,22 +1618,44 @@ def test_a_mixture_has_equal_modes_of_the_stated_spread(data, modes, std):
 def test_a_mixture_is_a_function_of_its_seed():
     assert np.array_equal(ring(50, seed=1).x, ring(50, seed=1).x)
     assert not np.array_equal(ring(50, seed=1).x, ring(50, seed=2).x)
-    assert (load("ring").name, load("grid").name) == ("ring", "grid")
+    for function, name in ((ring, "ring"), (grid, "grid")):
+        data = load(name)
+        assert (data.name, len(data)) == (name, 100_000)
+        assert np.array_equal(function(50, seed=0).x, function(50).x)
+        assert not np.array_equal(function(50, seed=1).x, function(50).x)
     assert np.linalg.norm(ring(50, radius=3.0, std=0.0, modes=4).x, axis=1) == pytest.approx(3)
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"n": 0}, {"n": 2.5}, {"modes": 0}, {"seed": -1}, {"std": -0.1}, {"radius": np.inf}],
+    [
+        {"n": 0},
+        {"n": 2.5},
+        {"modes": 0},
+        {"modes": 10**6 + 1},
+        {"seed": -1},
+        {"std": -0.1},
+        {"std": np.inf},
+        {"radius": np.inf},
+    ],
 )
 def test_a_mixture_of_nothing_is_refused(wrong):
     with pytest.raises(DataError, match=f"^{next(iter(wrong))}: "):
         ring(**wrong)
 
 
-def test_a_mixture_that_no_memory_holds_is_refused():
+def test_a_mixture_that_no_memory_holds_is_refused(monkeypatch):
     with pytest.raises(MiniganError, match="ring: 1000000000000000 points would take"):
         ring(10**15)
+    monkeypatch.setattr("minigan.arrays._memory", lambda: 640)
+    assert len(grid(10)) == 10
+    with pytest.raises(MiniganError, match="grid: 11 points would take"):
+        grid(11)
+
+
+def test_a_mixture_may_have_one_mode_or_a_million():
+    assert ring(9, modes=1, std=0).x.tolist() == [[1, 0]] * 9
+    assert ring(9, modes=10**6).n_classes == 10**6
 
 
 def test_a_few_points_have_the_classes_of_all():
