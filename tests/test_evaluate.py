@@ -638,16 +638,6 @@ def test_too_few_rows_are_refused_in_a_sentence(n, tmp_path):
             evaluate.evaluate(Perfect(data), data)
 
 
-def test_conditional_models_are_asked_for_every_class():
-    data = pictures(40, classes=4)
-    found = evaluate.evaluate(Perfect(data, 4), data, 20)
-    assert 0 <= found["samples"]["label accuracy"] <= 1
-    assert 0 <= found["genuine"]["label accuracy"] <= 1
-    unlabelled = pictures(40, classes=None)
-    model = Perfect(data, 4)
-    assert "label accuracy" not in evaluate.evaluate(model, unlabelled, 20)["samples"]
-
-
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
 def test_a_model_that_diverged_is_a_sentence(bad):
     data = ring(100)

@@ -117,11 +117,6 @@ def test_eq41_the_watch_sees_what_is_lost_and_nothing_else(name):
     assert 1 not in one
 
 
-def test_data_without_labels_are_not_watched():
-    watch = metrics.CollapseWatch(Dataset(normal(0, 10, 2)))
-    assert watch.missing(Fixed(normal(0, 10, 2))) is None
-
-
 # ---- modes ----
 
 
