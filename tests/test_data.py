@@ -691,13 +691,15 @@ def test_an_unknown_name_is_told_the_known_ones():
         load("cifar")
 
 
-def test_kaggles_mnist_is_read(tmp_path):
-    """Each file in a folder of its own name, some beside it under a dotted one as well."""
+@pytest.mark.parametrize("beside", [False, True])
+def test_kaggles_mnist_is_read(tmp_path, beside):
+    """Each file in a folder of its own name, and perhaps beside it under a dotted one as well."""
     for kind, rank, content in (("images", 3, IMAGES), ("labels", 1, LABELS)):
         for split in ("train", "t10k"):
             name = f"{split}-{kind}-idx{rank}-ubyte"
             write(tmp_path / name / name, content)
-            write(tmp_path / name.replace("-idx", ".idx"), content)
+            if beside:
+                write(tmp_path / name.replace("-idx", ".idx"), content)
     assert load(tmp_path).labels.tolist() == [2, 0, 1, 1]
     assert len(idx_folder(tmp_path, "test")) == 4
 
