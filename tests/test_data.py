@@ -693,7 +693,7 @@ def test_an_unknown_name_is_told_the_known_ones():
 
 @pytest.mark.parametrize("beside", [False, True])
 def test_kaggles_mnist_is_read(tmp_path, beside):
-    """Each file in a folder of its own name, and perhaps beside it under a dotted one as well."""
+    """Each file in a folder of its own name; perhaps beside it under a dotted one."""
     for kind, rank, content in (("images", 3, IMAGES), ("labels", 1, LABELS)):
         for split in ("train", "t10k"):
             name = f"{split}-{kind}-idx{rank}-ubyte"
