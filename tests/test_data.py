@@ -40,6 +40,7 @@ from minigan.lab.download import (
     read_idx,
 )
 from minigan.lab.loaders import (
+    _title,
     grid,
     grid_modes,
     identify,
@@ -667,6 +668,10 @@ BAD_FOLDERS = {
         ],
         "train-images-idx3-ubyte holds 4 images, but train-labels-idx1-ubyte 2 labels",
     ),
+    "images as labels": (
+        [("train-images-idx3-ubyte", IMAGES), ("train-labels-idx1-ubyte", IMAGES)],
+        "train-labels-idx1-ubyte: expected labels (n,), got (4, 2, 3)",
+    ),
     "labels as images": (
         [("emnist-x-train-images-idx3-ubyte", LABELS)],
         "expected images (n, height, width), got (4,)",
@@ -685,10 +690,35 @@ def test_a_bad_folder_is_refused(tmp_path, case):
 
 
 def test_an_unknown_name_is_told_the_known_ones():
-    with pytest.raises(
-        DataError, match="mnist, mnist5k, ring, grid or a folder .* got 'cifar'"
-    ):
+    with pytest.raises(DataError) as error:
         load("cifar")
+    assert str(error.value) == (
+        "data: expected mnist, mnist5k, ring, grid or a folder of IDX files, got 'cifar'"
+    )
+
+
+def test_a_folder_may_be_named_from_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    write(tmp_path / "kept" / "emnist-letters-train-images-idx3-ubyte", IMAGES)
+    for name in ("~/kept", "~/kept:letters"):
+        assert load(name).name == "emnist-letters"
+        assert identify(name)[0] == f"{tmp_path.resolve() / 'kept'}:emnist-letters"
+
+
+@pytest.mark.parametrize(
+    ("folder", "title"),
+    [
+        ("/a/fashion", "fashion"),
+        ("/a/raw", "a"),
+        ("/raw", "raw"),
+        ("/gzip/raw", "gzip"),
+        ("/", "data"),
+    ],
+)
+def test_data_are_called_by_the_folder_that_has_a_name_of_its_own(folder, title):
+    assert _title(Path(folder), "") == _title(Path(folder), None) == title
+    assert _title(Path(folder), "emnist-letters") == "emnist-letters"
 
 
 @pytest.mark.parametrize("beside", [False, True])
@@ -910,8 +940,10 @@ def test_a_folder_that_has_gone_is_named_with_what_helps(tmp_path, function):
     for name in (gone, f"{gone}:letters", gone + "/"):
         with pytest.raises(DataError) as error:
             function(name)
-        assert f"there is no folder {name}, or not any more" in str(error.value)
-        assert "--data" in str(error.value)
+        assert str(error.value) == (
+            f"data: there is no folder {name}, or not any more; name with --data where the "
+            "IDX files are, or one of mnist, mnist5k, ring, grid"
+        )
 
 
 @pytest.mark.parametrize("function", [load, identify])
