@@ -288,7 +288,9 @@ def test_nothing_is_built_to_check_parameters():
     assert checked("gan", {"G_hidden": np.array([3])})["G_hidden"] == (3,)
 
 
-@pytest.mark.parametrize("make", [lambda **p: build("wgan", **p), lambda **p: checked("wgan", p)])
+@pytest.mark.parametrize(
+    "make", [lambda **p: build("wgan", **p), lambda **p: checked("wgan", p)]
+)
 def test_a_parameter_that_a_game_has_not_is_refused_by_name(make):
     message = "^wgan: no parameter 'real_label'; it has .*n_data, .*n_critic, clip$"
     with pytest.raises(MiniganError, match=message):

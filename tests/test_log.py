@@ -150,7 +150,8 @@ def test_a_link_that_leads_nowhere_is_no_empty_log(path):
 
 
 @pytest.mark.parametrize(
-    ("step", "kept", "seconds"), [(0, 0, 0.0), (1, 1, 0.5), (2, 1, 0.5), (3, 2, 2.5), (9, 3, 4.0)]
+    ("step", "kept", "seconds"),
+    [(0, 0, 0.0), (1, 1, 0.5), (2, 1, 0.5), (3, 2, 2.5), (9, 3, 4.0)],
 )
 def test_what_was_logged_later_is_dropped_and_the_clock_goes_on_from_the_rest(
     path, step, kept, seconds
