@@ -17,17 +17,20 @@ from .layers import Dense, LeakyReLU, Sigmoid
 from .network import Network
 from .optim import Adam, RMSProp
 
-try:
-    from numba import config, njit
-except Exception:  # it is not there, or does not suit this Python or this NumPy
-    njit = None
-else:
-    njit = None if config.DISABLE_JIT else njit
+
+def _compiler():
+    try:
+        from numba import config, njit
+
+        decorate = njit(error_model="numpy")  # x/0 is infinite
+        decorate(lambda x: x)
+        return None if config.DISABLE_JIT else decorate
+    except Exception:  # it is not there, or does not suit this Python or this NumPy
+        return None
 
 
-def loop(function):
-    r"""The function, compiled at its first call if Numba is there."""
-    return njit(error_model="numpy")(function) if njit else function  # x/0 is infinite
+njit = _compiler()
+loop = njit or (lambda function: function)  # a loop is compiled at its first call
 
 
 @loop

@@ -159,10 +159,7 @@ def command(line, *more):
     """Whether a command succeeded; it was refused if not, with one line or argparse's."""
     out, said = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
-        try:
-            status = cli.main([*shlex.split(line), *map(str, more)])
-        except SystemExit as stopped:
-            status = stopped.code
+        status = cli.main([*shlex.split(line), *map(str, more)])
     said = [text for text in said.getvalue().splitlines() if "a mode collapse?" not in text]
     right = {0: not said, 2: len(said) == 1 or "usage: " in "".join(said[:1])}
     assert right.get(status), (status, said)

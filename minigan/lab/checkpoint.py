@@ -7,6 +7,7 @@ loader would refuse is not written, and nothing is unpacked whose size is not kn
 It holds arrays and one line of JSON; opening a stranger's file runs none of its code.
 """
 
+import errno
 import json
 import math
 
@@ -64,7 +65,14 @@ def load_checkpoint(path, backend=None):
             raise
         except MiniganError as error:
             raise CheckpointError(f"{path}: {error}") from None
+        except MemoryError:
+            raise CheckpointError(f"{path}: there is not enough memory to read it") from None
         except Exception as error:  # whatever a damaged file makes the readers raise
+            if getattr(error, "errno", None) not in (
+                None,
+                errno.EINVAL,
+            ):  # a wrong place to seek
+                raise  # the system's own trouble: `open_regular` tells it
             reason = f"{type(error).__name__}: {error}"
             text = f"{path}: truncated, or not a minigan checkpoint ({reason})"
             raise CheckpointError(text) from error

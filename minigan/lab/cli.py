@@ -1,16 +1,13 @@
 """The command line: minigan train | sample | evaluate | download | gradcheck."""
 
 import argparse
-import contextlib
-import os
 import signal
-import sys
 
 from .. import __version__
 from ..arrays import BACKENDS
 from ..errors import MiniganError
-from . import commands, session, signals
-from .files import plain, unfinished, why
+from . import commands, session, streams
+from .files import plain, why
 from .models import ABOUT, MODELS, RECIPES, parameters_of
 
 FROM_DATA = ("n_data", "output")  # the data decides these
@@ -48,59 +45,32 @@ GRADCHECK_EXAMPLES = """examples:
 
 def main(argv: list[str] | None = None) -> int:
     r"""Run one command; returns the exit status: 0, 2 for a wrong input, 130 for Ctrl-C."""
-    signals.at_once.append(remove_unfinished)
-    with signals.broken_pipes_end(), printable_streams():
-        try:
-            args = parser().parse_args(argv)
-            status = args.command(args)
-            if sys.stdout:
-                sys.stdout.flush()  # a full disk is noticed here, not in the interpreter's end
-            return status
-        except MiniganError as error:
-            return refuse(error)
-        except MemoryError:
-            return refuse("there is not enough memory for that")
-        except OSError as error:
-            return refuse(f"{error.filename}: {why(error)}" if error.filename else why(error))
-        except KeyboardInterrupt:
-            say("interrupted")
-            return 128 + signal.SIGINT
+    with streams.usable():
+        return streams.flushed(run(argv))
 
 
-def refuse(error):
-    r"""Say on one line of stderr what is wrong; returns the exit status 2."""
-    say(plain(str(error)))
-    return 2
-
-
-def say(text):
-    r"""A line of stderr, if there is one."""
-    with contextlib.suppress(OSError, ValueError):
-        if sys.stderr:
-            print(f"minigan: {text}", file=sys.stderr)
-
-
-def remove_unfinished():
-    r"""Remove the files that this process has begun to write and will not finish."""
-    for path in list(unfinished):
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-
-
-@contextlib.contextmanager
-def printable_streams():
-    r"""Within, a character that the console cannot show is printed as its code."""
-    before = []
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            before.append((stream, stream.errors))
-            stream.reconfigure(errors="backslashreplace")
+def run(argv):
+    r"""The exit status of a command, which has said on one line of stderr what is wrong."""
     try:
-        yield
-    finally:
-        for stream, errors in before:
-            with contextlib.suppress(OSError, ValueError):
-                stream.reconfigure(errors=errors)
+        if "\0" in "".join(argv or ()):  # which a shell cannot pass, and no file is called
+            raise MiniganError("expected arguments without a NUL character")
+        args = parser().parse_args(argv)
+        return args.command(args)
+    except SystemExit as ended:  # argparse has printed a help or what it does not understand
+        return ended.code
+    except KeyboardInterrupt:
+        streams.say("minigan: interrupted")
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        return streams.BROKEN_PIPE
+    except MemoryError:
+        reason = "there is not enough memory for that"
+    except OSError as error:
+        reason = f"{error.filename}: {why(error)}" if error.filename else why(error)
+    except (MiniganError, ImportError) as error:
+        reason = str(error)
+    streams.say(f"minigan: {plain(reason)}")
+    return 2
 
 
 def parser():

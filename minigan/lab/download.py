@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from ..errors import DataError, real_number
+from . import streams
 from .files import _lock, open_regular, plain, why, write_whole
 from .idx import file_name, read_idx, unpack
 
@@ -171,12 +172,10 @@ def _save(url, known, timeout, progress, held, file):
 
 def _copy(url, timeout, progress, file):
     r"""What is at `url` into the file; raises DataError if it ends too early or is too slow."""
-    from tqdm import tqdm
-
     pieces = _pieces(url, timeout)
     begun, size, promised = time.monotonic(), 0, next(pieces)
     about = {"total": promised or None, "unit": "B", "unit_scale": True}
-    with tqdm(desc=Path(url).name, disable=not progress, **about) as bar:
+    with streams.progress(desc=Path(url).name, disable=not progress, **about) as bar:
         for piece in pieces:
             file.write(piece)
             file.flush()  # from now on it is a leftover, should this process be killed

@@ -12,9 +12,19 @@ import stat
 from pathlib import Path
 
 from ..errors import RunError
+from . import signals
 
 PARTIAL = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part")
 unfinished: set[str] = set()  # the partial files of this process
+
+
+def _remove_unfinished():
+    for path in list(unfinished):
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+signals.at_once.append(_remove_unfinished)
 
 
 def why(error):

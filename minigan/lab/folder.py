@@ -22,7 +22,17 @@ HIDDEN = (".lock", ".new", ".ready")
 
 def is_begun(folder):
     r"""Whether a run was begun in the folder, and perhaps not finished beginning."""
-    return any(os.path.lexists(Path(folder) / name) for name in ("config.json", ".ready"))
+    return any(_is_there(Path(folder) / name) for name in ("config.json", ".ready"))
+
+
+def _is_there(path):
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:  # it may be there, in a folder that cannot be looked into
+        raise RunError(f"cannot read {path}: {why(error)}") from None
+    return True
 
 
 def frames(folder):

@@ -33,6 +33,7 @@ from .files import plain, read_bytes, why, write_whole
 from .folder import finish, frames, hold, is_begun, remove_own
 from .metrics import CollapseWatch
 from .models import RATES, describe
+from .streams import say
 
 FRAMES = 60  # in a film
 LINES = 2000  # in metrics.csv
@@ -206,8 +207,7 @@ def drawn(name, make):
     except (MiniganError, OSError):
         raise
     except Exception as error:
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            sys.stderr.write(f"minigan: cannot draw {name}: {plain(str(error))}\n")
+        say(f"minigan: cannot draw {name}: {plain(str(error))}")
 
 
 def versions():
@@ -220,7 +220,7 @@ def versions():
 
 def restore(folder, model, state, data):
     r"""Make the folder whole, if no other process holds it and it can be written."""
-    with contextlib.suppress(RunError), hold(folder):
+    with contextlib.suppress(RunError, OSError), hold(folder):
         Run.open(folder).complete(model, state, data)
 
 

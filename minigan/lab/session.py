@@ -3,7 +3,6 @@ r"""`minigan train`: a run is begun or resumed, trained, and left whole."""
 import contextlib
 import hashlib
 import shlex
-import sys
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from ..errors import DivergedError, RunError
 from .config import Config
 from .models import RATES, RECIPES, build, checked, describe, parameters_of
 from .signals import stop_when_asked
+from .streams import progress, say
 
 PLACES = ("data", "data_dir")  # may have moved since
 AT_WILL = ("steps", "quiet", "resume", "backend", "out", "model", "command", *PLACES, *RATES)
@@ -136,10 +136,8 @@ def change_rates(run, model, step, options):
 
 def train_loop(run, records, model, state, data, quiet, asked):
     r"""Train to the run's last step, logging and saving; returns the exit status."""
-    from tqdm import tqdm
-
     steps = run.config.steps
-    bar = tqdm(records, total=steps, initial=state.step, disable=quiet, unit="step")
+    bar = progress(records, total=steps, initial=state.step, disable=quiet, unit="step")
     with explaining_divergence(run):
         for record in bar:
             if run.log(record):
@@ -152,11 +150,7 @@ def train_loop(run, records, model, state, data, quiet, asked):
     bar.close()
     run.complete(model, state, data)
     if asked:
-        command = (
-            f"minigan train {run.config.model} --resume --out {shlex.quote(str(run.folder))}"
-        )
-        text = f"\nstopped and saved at step {state.step}; go on with: {command}"
-        print(text, file=sys.stderr)
+        say(f"\nstopped and saved at step {state.step}; go on with: {again(run)}")
         return 128 + asked[0]
     if not quiet:
         print(f"look at {run.folder}/samples.png, film.gif and losses.png")
@@ -177,7 +171,9 @@ def explaining_divergence(run):
 
 def again(run):
     r"""The command that goes on with the run."""
-    return f"minigan train {run.config.model} --resume --out {shlex.quote(str(run.folder))}"
+    out = shlex.quote(str(run.folder))
+    out = f"--out={out}" if out.startswith("-") else f"--out {out}"  # else taken for an option
+    return f"minigan train {run.config.model} --resume {out}"
 
 
 def class_values(data):

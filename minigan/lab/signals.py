@@ -1,20 +1,19 @@
 r"""How a command ends when it is asked to: Ctrl-C, SIGTERM, SIGHUP.
 
-This module is imported before NumPy, since a person may press Ctrl-C while NumPy loads. In a
-process that was started as the command `minigan`, Ctrl-C then ends it at once, with status
-130 and without a traceback. In a program that imports minigan nothing is changed.
+This module is imported before everything else, since a person may press Ctrl-C while NumPy
+loads. In a process that was started as the command `minigan`, Ctrl-C then ends it at once,
+with status 130 and without a traceback. In a program that imports minigan nothing is changed.
 """
 
+import _signal  # type: ignore[import-not-found]  # `signal` takes milliseconds to import
 import contextlib
 import os
-import signal
 import sys
-import threading
 
-AS_COMMAND = os.path.basename("".join(sys.argv[:1])) in ("minigan", "minigan.exe", "-m")
-STOPPING = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
+AS_COMMAND = os.path.basename("".join(sys.argv[:1])) in ("minigan", "minigan.exe") or (
+    sys.argv[:1] == ["-m"]  # until the module is found, `python -m NAME` calls itself so
+    and sys.orig_argv[-len(sys.argv)].removeprefix("-m") == "minigan"
+)
 at_once: list = []  # what is called before the process ends
 
 
@@ -27,25 +26,16 @@ def _end_at_once(number, frame):
     os._exit(128 + number)
 
 
-def _in_main_thread():
-    return threading.current_thread() is threading.main_thread()
+if AS_COMMAND and _signal.getsignal(_signal.SIGINT) is not _signal.SIG_IGN:
+    with contextlib.suppress(ValueError):  # Python allows it in the main thread alone
+        _signal.signal(_signal.SIGINT, _end_at_once)
 
+import signal  # noqa: E402
+import threading  # noqa: E402
 
-if AS_COMMAND and _in_main_thread() and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-    signal.signal(signal.SIGINT, _end_at_once)
-
-
-@contextlib.contextmanager
-def broken_pipes_end():
-    r"""Within, writing to a pipe that nobody reads ends the process: `minigan … | head`."""
-    if not (hasattr(signal, "SIGPIPE") and _in_main_thread()):
-        yield
-        return
-    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGPIPE, before)
+STOPPING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
 
 
 @contextlib.contextmanager
@@ -65,7 +55,7 @@ def stop_when_asked():
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    if _in_main_thread():
+    if threading.current_thread() is threading.main_thread():
         for number in STOPPING:
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 before[number] = signal.signal(number, note)
