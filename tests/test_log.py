@@ -80,6 +80,11 @@ def test_a_row_has_a_number_for_each_column_and_a_higher_step(path, line, kept):
         assert steps(path) == ([1, 2, 3] if kept else [1, 3])
 
 
+def test_seconds_and_losses_may_fall_and_be_larger_than_steps(path):
+    path.write_text(HEADER + "1,9,8,7\n2,3,-4,5\n3,5,0,0\n")
+    assert steps(path) == [1, 2, 3]
+
+
 def test_the_first_row_has_a_step_above_zero(path):
     path.write_text(HEADER + "0,1,1,1\n-1,1,1,1\n1,1,1,1\n")
     assert steps(path) == [1]
@@ -195,13 +200,14 @@ def test_a_log_that_cannot_be_moved_aside_is_left_and_the_reason_told(path):
 
 
 def test_a_row_makes_the_file_if_it_is_not_there_with_the_users_own_permissions(path):
-    mask = os.umask(0o027)
-    try:
-        log.append(path, ["1", "2"])
-    finally:
-        os.umask(mask)
-    assert path.read_text() == "1,2\n"
-    assert path.stat().st_mode & 0o777 == 0o640
+    for name, mask, mode in (("open", 0, 0o666), ("closed", 0o027, 0o640)):
+        before = os.umask(mask)
+        try:
+            log.append(path.with_name(name), ["1", "2"])
+        finally:
+            os.umask(before)
+        assert path.with_name(name).read_text() == "1,2\n"
+        assert path.with_name(name).stat().st_mode & 0o777 == mode
 
 
 def test_rows_follow_what_is_there_whoever_wrote_it(path):
