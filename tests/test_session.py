@@ -263,6 +263,7 @@ class Terminal(io.StringIO):
 def test_a_terminal_is_shown_a_bar_with_the_losses_unless_it_is_to_be_quiet(
     minigan, monkeypatch
 ):
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)  # no thread is left behind
     for quiet in ([], ["--quiet"]):
         screen = Terminal()
         monkeypatch.setattr("sys.stderr", screen)
