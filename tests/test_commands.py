@@ -407,7 +407,7 @@ def test_help_is_on_stdout_with_status_0_and_names_every_command(minigan):
     assert (status, said) == (0, "")
     assert out.startswith("usage: minigan [-h] [--version] COMMAND ...\n")
     for name in LINES:
-        assert f"\n    {name} " in out
+        assert name in out.split("COMMAND")[-1].split()
 
 
 @pytest.mark.parametrize("name", LINES)
