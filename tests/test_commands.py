@@ -25,7 +25,7 @@ from minigan.lab import commands, plots
 from minigan.lab.cli import main, parser
 from minigan.lab.config import Config
 from minigan.lab.folder import OWN
-from minigan.lab.models import MODELS, describe
+from minigan.lab.models import ABOUT, MODELS, RECIPES, describe
 from minigan.lab.proofs import Proof
 from minigan.lab.run import Run
 from minigan.lab.session import fingerprint
@@ -195,7 +195,7 @@ def test_the_runs_own_files_are_not_written_over(ring, refused, minigan, place):
     assert set(os.listdir(ring)) == {"checkpoint.npz", "config.json", "frames", "mine.png"}
 
 
-def test_samples_that_cannot_be_had_are_refused(ring, digits, refused):
+def test_samples_that_cannot_be_had_are_refused(ring, digits, refused, minigan):
     refused("sample", "no", "-o", "x.png", says="no: no run of minigan is here")
     says = "--labels: r is not conditional"
     refused("sample", "r", "--labels", 1, "-o", "x.npz", says=says)
@@ -206,6 +206,10 @@ def test_samples_that_cannot_be_had_are_refused(ring, digits, refused):
     for labels, wrong in (([5, 6, 8], 6), ([4, 6], 4), ([10], 10), ([0], 0), ([-1], -1)):
         says = f"--labels: expected classes of the run, 5 to 9, got {wrong}"
         refused("sample", "d", "--labels", *labels, "-o", "x.npz", says=says)
+    for run in ("r", "d"):
+        status, _, said = minigan("sample", run, "-n", 10**11, "-o", "x.npz")
+        assert status == 2
+        assert "GB of memory" in said
     says = "cannot write no/x.npz: No such file or directory"
     refused("sample", "r", "-o", "no/x.npz", says=says)
 
@@ -417,6 +421,27 @@ def test_the_help_of_a_command_names_its_options(minigan, name):
     assert out.startswith(f"usage: minigan {name} ")
     for line in LINES[name]:
         assert line in out
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_help_of_a_game_has_its_recipe_and_examples(minigan, name):
+    status, out, said = minigan("train", name, "--help")
+    assert (status, said) == (0, "")
+    assert out.startswith(f"usage: minigan train {name} ")
+    text = " ".join(out.split())
+    assert f" {' '.join(ABOUT[name].split())}. " in text
+    for what, default in RECIPES[name].items():
+        assert f"--{what.replace('_', '-')} " in text
+        assert f"(default {default})" in text
+    assert f"(default runs/{name}-DATA)" in text
+    for line in (f"minigan train {name} --steps 500 --out runs/try", "(minigan download mnist"):
+        assert line in out
+
+
+@pytest.mark.parametrize("name", [name for name in LINES if name != "train"])
+def test_the_help_of_other_commands_has_examples(minigan, name):
+    examples = minigan(name, "--help")[1].partition("examples:\n")[2]
+    assert f"  minigan {name}" in examples
 
 
 @pytest.mark.parametrize(

@@ -341,6 +341,12 @@ def test_a_run_is_replaced_only_if_that_is_asked(ok, refused, place):
     ("more", "says"),
     [
         (["--batch-size", "9" * 9], "batch_size"),
+        (["--batch-size", "0"], "batch_size"),
+        (["--seed", "-1"], "seed: must be at least 0, got -1"),
+        (["--lr", "-1"], "lr: expected a positive number, got -1"),
+        (["--n-noise", "0"], "n_noise: must be at least 1, got 0"),
+        (["--n-noise", "9" * 10], "GB of memory"),
+        (["--out", "/proc/new"], "cannot make the run folder /proc/new: "),
         (["--n-classes", "7"], "has 7 classes"),
         (["--steps", "0"], "steps: must be at least 1, got 0"),
         (["--data", "nowhere"], "nowhere"),
