@@ -257,8 +257,15 @@ def test_each_game_has_a_name_a_recipe_and_a_sentence():
         "clsgan": "CLSGAN",
     }
     assert set(RECIPES) == set(ABOUT) == set(MODELS)
-    assert all(set(recipe) == {"steps", "batch_size"} for recipe in RECIPES.values())
-    assert all(len(set(texts)) == len(MODELS) for texts in (ABOUT.values(), MODELS.values()))
+    steps = {"gan": 12000, "cgan": 14000} | dict.fromkeys(("lsgan", "clsgan"), 8000)
+    steps |= dict.fromkeys(("wgan", "wgan-gp", "cwgan", "cwgan-gp"), 4000)
+    assert {name: {"steps": n, "batch_size": 64} for name, n in steps.items()} == RECIPES
+    for name, text in ABOUT.items():
+        assert text.startswith("a conditional " if name.startswith("c") else "a ")
+        assert ("Wasserstein" in text) == ("wgan" in name)
+        assert ("gradient penalty" in text) == name.endswith("-gp")
+        assert ("weight clipping" in text) == name.endswith("wgan")
+        assert ("least squares" in text) == name.endswith("lsgan")
     assert RATES == ("lr", "D_lr")
 
 
