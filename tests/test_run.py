@@ -399,6 +399,7 @@ def test_a_warning_that_cannot_be_written_ends_nothing(folder, monkeypatch, stre
     monkeypatch.setattr(module, "CollapseWatch", Watch)
     Watch.looks = [[3], [3]]
     monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setattr("sys.stdout", stream)  # where tqdm writes if there is no stderr
     for _ in range(2):
         run.warn_of_collapse(model, state, data)
     assert run.warned == 1
@@ -601,6 +602,13 @@ def test_a_folder_that_cannot_be_written_is_left(trained, folder, monkeypatch):
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(os, "fsync", refused)
+    restore(folder, *rest)
+    assert not (folder / "film.gif").exists()
+    monkeypatch.undo()
+    for path in (folder / "frames").iterdir():
+        path.unlink()
+    (folder / "frames").rmdir()
+    (folder / "frames").write_text("a file in the place of the folder")
     restore(folder, *rest)
     assert not (folder / "film.gif").exists()
 

@@ -405,6 +405,26 @@ def test_the_folder_of_a_run_that_goes_on_is_the_default_one_too(ok, place):
     assert state_of(place / "runs/gan-ring")[1].step == 3
 
 
+def test_the_film_and_the_log_keep_the_pace_that_the_run_began_with(ok, place, monkeypatch):
+    monkeypatch.setattr(run_module, "FRAMES", 2)
+    monkeypatch.setattr(run_module, "LINES", 2)
+    ok("train", "gan", *RING, "--steps", 4, "--out", "run")
+    assert steps_of(place / "run") == [1, 2, 4]
+    ok(*RESUME, "--steps", 9)
+    drawn = [0, 2, 4, 6, 8, 9]
+    assert sorted(os.listdir(place / "run/frames")) == [f"{i:08d}.png" for i in drawn]
+    assert steps_of(place / "run") == [1, 2, 4, 6, 8, 9]
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint_and_forgets_what_came_after(ok, place):
+    ok("train", "gan", *RING, "--steps", 6, "--out", "once")
+    ok("train", "gan", *RING, "--steps", 6, "--out", "run")
+    ok("train", "gan", *RING, "--steps", 3, "--out", "early")
+    shutil.copy(place / "early/checkpoint.npz", place / "run/checkpoint.npz")
+    ok(*RESUME)
+    assert content(place / "run") == content(place / "once")
+
+
 def test_without_steps_a_run_goes_on_to_the_last_that_was_asked_for(ok, begun):
     config = config_of(begun) | {"steps": 4}
     (begun / "config.json").write_text(json.dumps(config))
