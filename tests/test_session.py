@@ -14,7 +14,7 @@ from kill_runs import content
 
 from minigan import DataError, Dataset, fast, load, load_checkpoint
 from minigan.data import Batches
-from minigan.lab import plots
+from minigan.lab import plots, session
 from minigan.lab import run as run_module
 from minigan.lab.cli import FROM_DATA, main, parser
 from minigan.lab.config import Config
@@ -396,7 +396,7 @@ def begun(ok, place):
     return place / "run"
 
 
-RESUME = ("train", "gan", "--resume", "--out", "run", "--quiet")
+RESUME = ("train", "gan", "--resume", "--quiet", "--out", "run")
 
 
 def test_the_folder_of_a_run_that_goes_on_is_the_default_one_too(ok, place):
@@ -449,6 +449,30 @@ def test_a_frame_that_a_kill_left_undrawn_is_drawn_when_the_run_goes_on(ok, begu
     frame.unlink()
     ok(*RESUME, "--steps", 3)
     assert frame.read_bytes() == drawn
+
+
+def test_the_backend_is_the_runs_unless_another_is_named(ok, place, monkeypatch):
+    asked, load_run = [], Run.load
+    monkeypatch.setattr(
+        Run, "load", lambda self, backend: asked.append(backend) or load_run(self, backend)
+    )
+    ok("train", "gan", *RING, "--steps", 1, "--out", "run")
+    for more in ([], ["--backend", "numpy"]):
+        ok(*RESUME, *more)
+    ok("train", "gan", *RING, "--steps", 1, "--out", "other", "--backend", "numpy")
+    for more in ([], ["--backend", "numpy"]):
+        ok(*RESUME[:-1], "other", *more)
+    assert asked == [None, "numpy", "numpy", "numpy"]
+
+
+def test_the_data_of_a_run_that_goes_on_are_looked_for_where_it_is_told(ok, begun, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        session, "load_data", lambda *args: asked.append(args[1:]) or load_data(*args)
+    )
+    for more in ([], ["--data", "ring"], ["--data-dir", "digits"]):
+        ok(*RESUME, *more)
+    assert asked == [(None, None), ("ring", None), (None, "digits")]
 
 
 RATES = [("--lr", "lr", "G"), ("--D-lr", "D_lr", "D")]
