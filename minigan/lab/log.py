@@ -49,7 +49,7 @@ def _numbers(cells):
 
 
 def columns(path):
-    r"""{name: list of numbers} of a log."""
+    r"""{name: its numbers} of a log; {} if there are none."""
     names, rows = read_log(path)
     return dict(zip(names, zip(*(map(float, row) for row in rows)))) if rows else {}
 
