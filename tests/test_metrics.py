@@ -170,9 +170,9 @@ def test_eq43_by_hand_on_the_line():
     fake = np.array([[-2.0], [-2.5], [8], [18], [18.5], [11], [4], [4.5]])
     assert metrics.precision_recall(real, fake, k=1)[0] == 6 / 8
     assert metrics.precision_recall(fake, real, k=1)[1] == 6 / 8
-    few = np.array(
-        [[-1.0], [1], [7], [19]]
-    )  # radii 2, 2, 6, 12: of the real rows all are within
+    away = [np.hstack([rows + 1e5, 0 * rows - 1e5]) for rows in (real, fake)]
+    assert metrics.precision_recall(*away, k=1)[0] == 6 / 8
+    few = np.array([[-1.0], [1], [7], [19]])  # radii 2, 2, 6, 12: all real rows are within
     assert metrics.precision_recall(real, few, k=1) == (3 / 4, 1.0)
     assert metrics.precision_recall(few, real, k=1) == (1.0, 3 / 4)
     far = np.array([[-6.0], [-6.5], [14], [18.5]])  # with k = 2: 6, 4, 6, 10
