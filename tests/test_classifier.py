@@ -88,10 +88,10 @@ def few_digits(n=600):
 
 
 def test_the_classifier_learns_repeats_itself_and_is_cached(tmp_path, monkeypatch):
-    monkeypatch.setenv("MINIGAN_CACHE", str(tmp_path / "new"))
+    monkeypatch.setenv("MINIGAN_CACHE", str(tmp_path / "new" / "deep"))
     data = few_digits()
     first = Classifier(data, epochs=4, cache=True)
-    (path,) = (tmp_path / "new").glob("classifier-*.bin")
+    (path,) = (tmp_path / "new" / "deep").glob("classifier-*.bin")
     held = data.x[:200], load("mnist5k")
     assert np.mean(first.labels(held[1].x) == held[1].labels) > 0.7
     again = Classifier(data, epochs=4)
@@ -165,10 +165,13 @@ def test_each_epoch_shows_each_picture_once_in_a_new_order_beside_its_label(monk
     assert len(set(orders)) == 23
 
 
-@pytest.mark.parametrize(("n", "sizes"), [(3, [3]), (5, [5]), (6, [5]), (10, [5, 5])])
-def test_batches_are_full_unless_there_are_fewer_rows(monkeypatch, n, sizes):
+@pytest.mark.parametrize(
+    ("n", "m", "sizes"),
+    [(3, 5, [3]), (5, 5, [5]), (6, 5, [5]), (9, 5, [5]), (10, 5, [5, 5]), (1, 1, [1])],
+)
+def test_batches_are_full_unless_there_are_fewer_rows(monkeypatch, n, m, sizes):
     watched = Watched(monkeypatch)
-    Classifier(few_digits(n), epochs=1, batch_size=5)
+    Classifier(few_digits(n), epochs=1, batch_size=m)
     assert [len(images) for images, _ in watched.batches] == sizes
 
 
@@ -229,6 +232,15 @@ def test_every_part_of_a_training_is_in_its_name(monkeypatch):
             patch.setattr(classifier, constant, value)
             names.add(fingerprint(data, training))
     assert len(names) == 7
+
+
+def test_the_usual_training_is_the_one_that_was_measured(tmp_path, monkeypatch):
+    named = []
+    monkeypatch.setenv("MINIGAN_CACHE", str(tmp_path))
+    monkeypatch.setattr(Classifier, "_train", lambda *_: None)
+    monkeypatch.setattr(classifier, "fingerprint", lambda data, how: named.append(how))
+    Classifier(few_digits(20), cache=True)
+    assert named == [(40, 0, 100, 2e-3)]
 
 
 def test_each_training_has_a_file_of_its_own_in_the_cache(tmp_path, monkeypatch):

@@ -654,6 +654,10 @@ def test_a_model_that_overflows_on_the_way_is_a_sentence():
     model.G.theta[...] = 1e30
     with pytest.raises(DivergedError, match="the model has diverged"):
         evaluate.evaluate(model, ring(100), 50)
+    undefined = Asked()
+    undefined.sample = lambda n, seed: np.full((n, 2), np.inf) - np.inf
+    with pytest.raises(DivergedError, match="the model has diverged, samples: .* got nan$"):
+        evaluate.evaluate(undefined, ring(100), 50)
 
 
 def test_a_model_of_other_data_is_a_sentence():

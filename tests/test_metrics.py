@@ -170,9 +170,9 @@ def test_eq43_by_hand_on_the_line():
     fake = np.array([[-2.0], [-2.5], [8], [18], [18.5], [11], [4], [4.5]])
     assert metrics.precision_recall(real, fake, k=1)[0] == 6 / 8
     assert metrics.precision_recall(fake, real, k=1)[1] == 6 / 8
-    few = np.array(
-        [[-1.0], [1], [7], [19]]
-    )  # radii 2, 2, 6, 12: of the real rows all are within
+    away = [np.hstack([rows + 1e5, 0 * rows - 1e5]) for rows in (real, fake)]
+    assert metrics.precision_recall(*away, k=1)[0] == 6 / 8
+    few = np.array([[-1.0], [1], [7], [19]])  # radii 2, 2, 6, 12: all real rows are within
     assert metrics.precision_recall(real, few, k=1) == (3 / 4, 1.0)
     assert metrics.precision_recall(few, real, k=1) == (1.0, 3 / 4)
     far = np.array([[-6.0], [-6.5], [14], [18.5]])  # with k = 2: 6, 4, 6, 10
@@ -204,7 +204,8 @@ def test_eq43_the_chunks_are_one_matrix(monkeypatch, chunk):
 
 def test_eq43_far_from_the_origin_and_extremes():
     real = normal(0, 200, 2)
-    moved = metrics.precision_recall(real + 1000, 1.5 * real + 1000.5)
+    far = np.array([1000, -1000])
+    moved = metrics.precision_recall(real + far, 1.5 * real + 0.5 + far)
     assert moved == pytest.approx(metrics.precision_recall(real, 1.5 * real + 0.5), abs=0.01)
     assert metrics.precision_recall(real, real) == (1.0, 1.0)
     assert metrics.precision_recall(real, real + 100) == (0.0, 0.0)
@@ -329,15 +330,38 @@ MEASURES = {
 }
 
 
-@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+NAMES = {
+    "frechet": "Fréchet distance",
+    "precision": "precision",
+    "w1 on the line": "W1",
+    "w1": "W1",
+    "modes": "modes",
+    "parzen": "Parzen",
+}
+
+
+@pytest.mark.parametrize("name", MEASURES)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e20, -1e300])
 @pytest.mark.parametrize("side", [0, 1])
-def test_samples_of_a_model_that_diverged_are_refused_in_one_sentence(measure, bad, side):
+def test_samples_of_a_model_that_diverged_are_refused_in_one_sentence(name, bad, side):
     sets = [normal(0, 12, 2), normal(1, 12, 2)]
     sets[side][0, 0] = bad
     with np.errstate(over="ignore"), pytest.raises(DataError) as error:
-        measure(*sets)
-    assert ": expected numbers below 1e+15, got " in str(error.value)
+        MEASURES[name](*sets)
+    assert str(error.value).startswith(f"{NAMES[name]}: expected numbers below 1e+15, got ")
+
+
+def test_distances_of_numbers_in_float32_are_computed_in_float64():
+    a, b = (1000 + normal(seed, 37, 2).astype("float32") for seed in (0, 1))
+    wide = a.astype("float64"), b.astype("float64")
+    for measure in (
+        metrics.wasserstein_distance,
+        lambda *c: metrics.wasserstein_1d(*(x[:, 0] for x in c)),
+    ):
+        assert measure(a, b) == measure(*wide)
+    x, zero = np.array([[1 + 2.0**-13, 0]], "float32"), np.zeros((1, 2), "float32")
+    within = float(np.sqrt(1 + 2.0**-12 + 2.0**-25) / 3)  # in float32 the squares are equal
+    assert metrics.modes_captured(x, zero, within) == (1, 1.0)
 
 
 def test_what_can_be_measured_comes_back_as_floats():
@@ -439,9 +463,28 @@ def test_the_watch_sees_all_classes_of_sorted_rows():
 
 def test_the_watch_sees_points_far_from_the_origin():
     points = ring(2000)
-    data = Dataset(points.x + 1000, points.labels)
+    data = Dataset(points.x + [1000, -1000], points.labels)
     watch = metrics.CollapseWatch(data)
     assert watch.missing(Fixed(data.x[data.labels != 2])).tolist() == [2]
+    exact = data.x.astype("float64")
+    np.testing.assert_allclose(watch.centre, exact.mean(axis=0), rtol=1e-13)
+    means = [exact[data.labels == j].mean(axis=0) for j in range(8)]
+    np.testing.assert_allclose(watch.means + watch.centre, means, rtol=1e-13)
+
+
+def test_the_watch_is_the_same_each_time_it_is_asked_for():
+    data = ring(6000)
+    shares = [metrics.CollapseWatch(data).genuine.tolist() for _ in range(2)]
+    assert shares[0] == shares[1]
+
+
+def test_the_watch_keeps_quiet_while_a_model_overflows():
+    class Overflowing:
+        def sample(self, n, seed):
+            huge = np.full((n, 2), 1e38, "float32") * 10
+            return huge - huge
+
+    assert metrics.CollapseWatch(ring(500)).missing(Overflowing()) is None
 
 
 @pytest.mark.parametrize("labels", [None, np.full(2000, 5), np.arange(2000) % 1001])
