@@ -118,10 +118,12 @@ def test_a_state_that_is_given_decides_the_seed():
     assert one == other == run(small(), 2, seed=5)
 
 
-def test_the_batch_size_is_64_unless_it_is_given():
-    state = TrainState()
-    list(train(small(), DATA, 2, state=state))
+def test_the_seed_is_0_and_the_batch_size_64_unless_they_are_given():
+    state = TrainState(0)
+    found = list(train(small(), DATA, 2, state=state))
     assert state.rows == 128
+    assert found == list(train(small(), DATA, 2))
+    assert found == list(train(small(), DATA, 2, batch_size=64, seed=0))
 
 
 def test_where_a_run_stands_is_whole_numbers_from_0():
