@@ -146,10 +146,11 @@ def test_true_and_false_become_bools_and_nothing_else_is_either():
         (3, (3,)),
         (np.int64(3), (3,)),
         (np.array(3), (3,)),
+        ([0, 2], (0, 2)),
     ],
 )
 def test_whole_numbers_become_a_tuple_of_ints_and_one_a_tuple_of_one(value, expected):
-    found = whole_numbers("x", value, "[1, inf)")
+    found = whole_numbers("x", value, "[0, inf)")
     becomes(found, expected)
     assert {type(each) for each in found} <= {int}
 
