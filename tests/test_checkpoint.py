@@ -497,8 +497,8 @@ def test_both_forms_of_numpys_header_are_read(saved, version):
 
 
 def test_a_checkpoint_of_version_0_1_is_read(path):
-    """It had no optimisers' settings, other names for two parameters, a bias behind the critic's
-    last layer, and one generator of random numbers."""
+    """It had no optimisers' settings, other names for two parameters, and a bias behind the
+    critic's last layer."""
     model, state = WGANGP(**POINTS, penalty_weight=3.0, ema_decay=0.5), TrainState()
     play(model, state, 2)
     save_checkpoint(path, model, state)
