@@ -37,6 +37,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.delenv("MINIGAN_BACKEND", raising=False)
     monkeypatch.setattr(fast, "njit", None)
     monkeypatch.setattr(plots, "losses_png", lambda columns: repr(columns["loss_D"]).encode())
+    monkeypatch.setattr(plots, "SIDE", 60)  # pixels of a picture of points
     monkeypatch.setattr(WGAN, "critic_steps", Wasserstein.critic_steps)
     monkeypatch.setattr(Run, "warn_of_collapse", lambda *args: None)  # so young, all collapse
     return tmp_path
