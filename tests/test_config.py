@@ -14,7 +14,6 @@ from minigan.lab.config import Config, is_shallow
 from minigan.lab.models import (
     ABOUT,
     MODELS,
-    RATES,
     RECIPES,
     build,
     checked,
@@ -22,6 +21,7 @@ from minigan.lab.models import (
     model_class,
     modern,
     parameters_of,
+    recipe,
 )
 
 POINTS = {"n_data": 2, "n_noise": 3, "G_hidden": [4], "D_hidden": [5], "output": "linear"}
@@ -73,7 +73,6 @@ def test_what_is_not_said_is_the_default():
     assert {k: v for k, v in vars(config).items() if k != "parameters"} == DEFAULTS
     assert config.parameters == {f.name: f.default for f in fields(minigan.GAN)}
     assert Config().history is not config.history
-    assert Config(image_shape=None).image_shape == ()
 
 
 def test_every_value_is_kept(path):
@@ -160,6 +159,10 @@ def test_a_file_without_a_model_and_its_parameters_is_none_of_ours(path, name):
 @pytest.mark.parametrize("name", sorted({*DEFAULTS} - {"model", "more"}))
 def test_what_is_left_out_is_the_default(path, name):
     assert getattr(Config.read(written(path, **{name: LEFT_OUT})), name) == DEFAULTS[name]
+
+
+def test_points_have_no_shape_or_none_as_version_0_1_wrote_it(path):
+    assert Config.read(written(path, image_shape=None)).image_shape == ()
 
 
 def test_names_that_minigan_does_not_know_are_kept(path):
@@ -255,9 +258,12 @@ def test_each_game_has_a_name_a_recipe_and_a_sentence():
         "cwgan": "CWGAN",
         "cwgan-gp": "CWGANGP",
         "clsgan": "CLSGAN",
+        "r3gan": "R3GAN",
+        "cr3gan": "CR3GAN",
     }
     assert set(RECIPES) == set(ABOUT) == set(MODELS)
     steps = {"gan": 12000, "cgan": 14000} | dict.fromkeys(("lsgan", "clsgan"), 8000)
+    steps |= dict.fromkeys(("r3gan", "cr3gan"), 12000)
     steps |= dict.fromkeys(("wgan", "wgan-gp", "cwgan", "cwgan-gp"), 4000)
     assert {name: {"steps": n, "batch_size": 64} for name, n in steps.items()} == RECIPES
     for name, text in ABOUT.items():
@@ -266,7 +272,36 @@ def test_each_game_has_a_name_a_recipe_and_a_sentence():
         assert ("gradient penalty" in text) == name.endswith("-gp")
         assert ("weight clipping" in text) == name.endswith("wgan")
         assert ("least squares" in text) == name.endswith("lsgan")
-    assert RATES == ("lr", "D_lr")
+
+
+@every_name
+@pytest.mark.parametrize("data", ["ring", "grid"])
+def test_points_have_a_recipe_of_their_own_a_conditional_game_that_of_its_game(name, data):
+    found, plain = recipe(name, data), name.removeprefix("c")
+    assert found == recipe(plain, data)
+    assert {key: found[key] for key in ("n_noise", "slope", "lr_decay")} == {
+        "n_noise": 2,
+        "slope": 0.0,
+        "lr_decay": True,
+    }
+    assert (found["G_hidden"], found["D_hidden"]) == ((128,) * 4, (128,) * 3)
+    assert checked(name, {k: v for k, v in found.items() if k in parameters_of(name)})
+    assert set(found) - {"steps", "batch_size"} <= set(parameters_of(plain))
+    special = {
+        "gan": {"steps": 20000, "batch_size": 512, "real_label": 1.0, "lr": 1e-3, "D_lr": 1e-3},
+        "wgan": {"steps": 10000, "batch_size": 128, "clip": 0.1, "ema_decay": 0.0},
+        "wgan-gp": {"steps": 15000, "penalty_weight": 0.3, "n_critic": 2, "lr": 2.5e-3},
+        "lsgan": {"steps": 20000, "batch_size": 256, "lr": 1e-3, "D_lr": 1e-3},
+        "r3gan": {"steps": 15000, "gamma": 0.015, "D_lr": 2.5e-3, "ema_decay": 0.999},
+    }[plain]
+    special |= {"steps": 25000} if data == "grid" else {}
+    assert {key: found[key] for key in special} == special
+
+
+def test_other_data_have_the_recipe_of_the_game():
+    for name in MODELS:
+        for data in ("mnist5k", "mnist", "/data/ring"):
+            assert recipe(name, data) == RECIPES[name]
 
 
 @every_name

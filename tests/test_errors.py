@@ -146,10 +146,11 @@ def test_true_and_false_become_bools_and_nothing_else_is_either():
         (3, (3,)),
         (np.int64(3), (3,)),
         (np.array(3), (3,)),
+        ([0, 2], (0, 2)),
     ],
 )
 def test_whole_numbers_become_a_tuple_of_ints_and_one_a_tuple_of_one(value, expected):
-    found = whole_numbers("x", value, "[1, inf)")
+    found = whole_numbers("x", value, "[0, inf)")
     becomes(found, expected)
     assert {type(each) for each in found} <= {int}
 
@@ -177,6 +178,13 @@ def test_a_readers_own_parameter_is_checked_as_the_others_are():
     for name, wrong in (("times", 0), ("share", 1.5), ("where", "away")):
         with pytest.raises(MiniganError, match=f"^{name}: "):
             Own(**small, **{name: wrong})
+
+
+def test_a_parameter_is_fixed_only_if_that_is_said():
+    for make, is_fixed in ((parameter, False), (errors.fixed, True)):
+        one = make(3, "a number", "[1, inf)")
+        assert one.default == 3
+        assert one.metadata == {"help": "a number", "within": "[1, inf)", "fixed": is_fixed}
 
 
 def test_a_parameter_carries_its_help_and_its_range():

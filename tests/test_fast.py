@@ -2,6 +2,7 @@
 taken where they fit and nowhere else."""
 
 import itertools
+import math
 import sys
 import types
 from dataclasses import fields
@@ -158,6 +159,21 @@ ODD = {
 }
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_weighted_rows_are_their_definition_for_every_number(dtype):
+    f, x = grid(dtype, 2)
+    for u in (x[::-1].copy(), np.zeros_like(x)):
+        for column in range(6):
+            factors = f[:, column : column + 1].copy()
+            alike(fast.weighted(factors, x, u), factors * x + u)
+    one = np.ones((1, 1), dtype)  # other shapes as in NumPy
+    alike(fast.weighted(one, x, u), one * x + u)
+    alike(fast.weighted(factors, x, u[:1]), factors * x + u[:1])
+    with pytest.raises(ValueError, match="broadcast"):
+        fast.weighted(factors[:-1], x, u)
+
+
 # ---- whole passes ----
 
 
@@ -176,9 +192,13 @@ def test_every_pass_is_the_plain_pass_and_leaves_what_it_is_given(output, how):
             found.append([*trace, *deltas, net.accumulate(trace, deltas)])
             found[-1] += net.tangents(trace, x)
             found[-1].append(net.accumulate(trace, deltas, factors=x[:, :1]))
+            tangents = net.tangents(trace, x)
+            found[-1].append(net.accumulate(trace, deltas, None, tangents))
+            found[-1].append(net.accumulate(trace, deltas, x[:, :1], tangents))
             x_1, x_2 = map(np.asfortranarray, trace[1:3])
             found[-1].append(net.dx(2, x_2, x_1, x_2))
-    assert all(same(actual, expected) for actual, expected in zip(*found, strict=True))
+    for actual, expected in zip(*found, strict=True):
+        alike(actual, expected)
     assert same(x, given[0])
     assert same(dy, given[1])
 
@@ -215,7 +235,7 @@ class Spy:
 
 
 def network(*layers, dtype="float64"):
-    size = sum(layer.n * layer.k + layer.k for layer in layers if isinstance(layer, Dense))
+    size = sum(math.prod(shape) for layer in layers for shape in getattr(layer, "shapes", ()))
     theta = np.random.default_rng(0).standard_normal(size).astype(dtype)
     return quick_and_plain(list(layers), theta)[0]
 
@@ -230,6 +250,10 @@ class OwnSigmoid(Sigmoid):
         ([Dense(3, 4), LeakyReLU(), Dense(4, 2), Sigmoid()], "float64", 2),
         ([Dense(3, 4), LeakyReLU(), Dense(4, 2)], "float64", 1),
         ([Dense(3, 4)], "float64", 0),
+        ([Dense(3, 4), LeakyReLU(), Dense(4, 2, bias=False)], "float64", 1),
+        ([Dense(3, 4, bias=False)], "float64", 0),
+        ([Dense(3, 4, bias=False), LeakyReLU(), Dense(4, 2)], "float64", None),
+        ([Dense(3, 4), LeakyReLU(), Dense(4, 2, bias=False), Sigmoid()], "float64", None),
         ([Dense(3, 4), LeakyReLU()], "float32", None),
         ([Dense(3, 4), OwnSigmoid()], "float64", None),
         ([Dense(3, 4), LeakyReLU(), Dense(4, 4), OwnSigmoid()], "float64", None),
@@ -301,6 +325,43 @@ def test_gradients_are_written_in_place_where_dtypes_are_alike(odd, at, monkeypa
         deltas[at + 1] = deltas[at + 1].astype("float32")
     spy = Spy(monkeypatch)
     assert spy(net.accumulate, trace, deltas) == (1 if odd else 0, 0)
+
+
+def test_a_tangent_in_another_dtype_is_left_to_the_plain_way(monkeypatch):
+    net = network(Dense(3, 4), LeakyReLU(), Dense(4, 2))
+    trace = net.forward(np.ones((5, 3)))
+    deltas, tangents = net.deltas(trace, np.ones((5, 2))), net.tangents(trace, np.ones((5, 3)))
+    spy = Spy(monkeypatch)
+    assert spy(net.accumulate, trace, deltas, None, tangents) == (0, 0)
+    tangents[2] = tangents[2].astype("float32")
+    assert spy(net.accumulate, trace, deltas, None, tangents) == (1, 0)
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "linear"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_network_without_an_output_bias_is_the_plain_one_bit_for_bit(bias, output):
+    network = mlp(
+        (3, 5, 4), np.random.default_rng(0), bias=bias, output=output, dtype="float64"
+    )
+    network.theta += 0.1
+    rng, found = np.random.default_rng(1), []
+    x, dy, factors = (rng.standard_normal((6, n)) for n in (3, 4, 1))
+    for net in quick_and_plain(network.layers, network.theta):
+        trace = net.forward(x)
+        deltas, tangents = net.deltas(trace, dy), net.tangents(trace, x)
+        found.append([*trace, *deltas, *tangents])
+        for more in ((), (factors,), (None, tangents), (factors, tangents)):
+            found[-1].append(net.accumulate(trace, deltas, *more))
+    assert all(same(actual, expected) for actual, expected in zip(*found, strict=True))
+
+
+def test_a_tangent_through_an_activation_is_its_loop(monkeypatch):
+    spy, net = Spy(monkeypatch), network(Dense(3, 4), LeakyReLU(), Dense(4, 4), Sigmoid())
+    ones = np.ones((5, 4))
+    for l in (2, 4):
+        assert spy(net.tangent, l, ones, ones, ones) == ((0, 1) if fast.njit else (1, 0))
+    assert spy(net.tangent, 3, ones, ones, ones) == (0, 0)
+    np.testing.assert_array_equal(net.tangent(3, ones, ones, ones), ones @ net.params[2][0])
 
 
 def test_the_gradients_of_a_layer_of_ones_own_are_its_own(monkeypatch):

@@ -325,6 +325,17 @@ def test_what_minigan_put_into_a_hidden_folder_is_removed_and_nothing_else(folde
     assert set(os.listdir(new)) == {"mine"}
 
 
+def test_files_that_vanish_meanwhile_are_no_obstacle(folder, monkeypatch):
+    fill(folder, *(f".ready/{name}" for name in NEW), ".new/x")
+    gone = [folder / "metrics.csv", folder / ".new" / "config.json"]
+    monkeypatch.setattr(module, "own_files", lambda place: gone)
+    partial = folder / ".config.json.0123abcd.part"
+    monkeypatch.setattr(module.Path, "iterdir", lambda place: iter([partial]))
+    finish(folder)
+    monkeypatch.undo()
+    assert names(folder) == {*NEW, ".new/x"}
+
+
 @posix
 def test_a_link_in_the_place_of_a_hidden_folder_is_not_followed(folder):
     fill(folder, "elsewhere/config.json")

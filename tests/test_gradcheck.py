@@ -410,7 +410,7 @@ def test_either_method_catches_each_part_alone(part, at, caught, method):
     wrong = {name for name, passed in results(checks).items() if not passed}
     assert wrong - {"adjoint"} == {*caught.split()}
     assert ("adjoint" in wrong) == (at is None)
-    assert {check.method for check in checks} == {method, "adjoint"}
+    assert {check.method for check in checks} == {method, "adjoint", "comparison"}
 
 
 def test_the_seed_decides_the_directions():
@@ -501,7 +501,7 @@ def test_either_method_catches_each_pass_alone(wrong, method, monkeypatch):
     what, layer = named[wrong]
     adjoint = {f"layer {layer} <v,Ju>=<JTv,u>"} if layer else set()
     assert lost == {f"network {what}"} | adjoint
-    assert {check.method for check in checks} == {method, "adjoint"}
+    assert {check.method for check in checks} == {method, "adjoint", "comparison"}
 
 
 def test_the_seed_decides_a_networks_directions(monkeypatch):

@@ -112,6 +112,7 @@ def test_what_stands_before_the_header_is_left_out(path):
         ("step, seconds ,x", True),
         ("step,seconds," + 40 * "x", True),
         ("step,seconds,a_b-c (1) Z9", True),
+        ("step,seconds,D(x)>D(G(z))", True),
         ("step,seconds", False),
         ("step,seconds," + 41 * "x", False),
         ("step,seconds,", False),

@@ -174,6 +174,7 @@ OF_LOSSES = {
     "(5a) wasserstein: ds",
     "(6a) least_squares: ds",
     "(7a) softmax_cross_entropy: ds",
+    "(91a) relativistic: ds",
 }
 OF_NETWORKS = {"(10) network: gradient of theta", "(9) network: delta of x"}
 OF_NETWORKS |= {"(11) network: tangents"}
@@ -181,6 +182,7 @@ ADJOINT = {
     f"(37) {name}: adjoint of dx and tangent" for name in ("Dense", "LeakyReLU", "Sigmoid")
 }
 ADJOINT |= {"(37) network: adjoint, layer by layer"}
+ROWS = {f"(19) {name}: row by row" for name in ("Dense", "LeakyReLU", "Sigmoid", "network")}
 STEPS = ("(17) {}: G_step, gradient of G", "(19) {}: update, gradient of G")
 D_STEPS = ("(18) {}: D_step, gradient of D", "(19a) {}: D_update, gradient of D")
 D_STEPS += ("(19) {}: update, gradient of D",)
@@ -224,13 +226,14 @@ def test_every_derivative_is_proven_by_the_method_and_the_limit_of_its_dtype(dty
     found = proofs(dtype)
     lines = [f"{proof.equation} {proof.what}" for proof in found]
     expected = OF_LAYERS | OF_LOSSES | OF_NETWORKS | of(GAMES, *STEPS, *D_STEPS)
-    expected |= ADJOINT if dtype == "float64" else set()
+    expected |= ADJOINT | ROWS if dtype == "float64" else set()
     assert len(lines) == len(set(lines))
     assert set(lines) == expected
     assert set(GAMES) == {*MODELS, "gan, minimax"}
     for line, proof in zip(lines, found):
         method, limit = ("complex step", 1e-13) if dtype == "float64" else ("float32", 1e-5)
         method = "adjoint" if line in ADJOINT else method
+        method, limit = ("comparison", 0.0) if line in ROWS else (method, limit)
         assert (proof.check.method, proof.check.tolerance) == (method, limit)
         assert proof.check.passed
 
@@ -329,10 +332,9 @@ def hand_over(monkeypatch, method, dtype):
     """What a step hands to its optimiser made wrong by a little."""
     right = getattr(Game, method)
 
-    def bent(self, dtheta, penalty=None):
-        wrong = dtheta.dtype.type(1 + SLIGHTLY[dtype] if dtheta.dtype == dtype else 1)
-        also = [] if method == "descend_G" else [penalty and (penalty[0], penalty[1] * wrong)]
-        return right(self, dtheta * wrong, *also)
+    def bent(self, dtheta):
+        wrong = 1 + SLIGHTLY[dtype] if dtheta.dtype == dtype else 1
+        return right(self, dtheta * dtheta.dtype.type(wrong))
 
     monkeypatch.setattr(Game, method, bent)
 
@@ -369,12 +371,22 @@ def test_a_game_whose_loss_is_wrong_fails_and_no_other(one_case, monkeypatch):
 
 
 def test_the_minimax_loss_is_proven_by_itself(one_case, monkeypatch):
-    def bent(self, s_fake, right=GAN.G_loss):
-        loss, ds = right(self, s_fake)
+    def bent(self, *scores, right=GAN.G_loss):
+        loss, ds = right(self, *scores)
         return loss, ds * (1 + 1e-9) if self.minimax else ds
 
     monkeypatch.setattr(GAN, "G_loss", bent)
     assert failed("float64") == of(("gan, minimax",), *STEPS)
+
+
+def test_rows_that_mix_fail_in_their_lines(one_case, monkeypatch):
+    def mixed(self, x, right=LeakyReLU.forward):
+        return right(self, x) + 1e-9 * x[:1]
+
+    monkeypatch.setattr(LeakyReLU, "forward", mixed)
+    monkeypatch.setattr(module, "GAMES", {})
+    assert failed("float64") >= {"(19) LeakyReLU: row by row", "(19) network: row by row"}
+    assert not failed("float64") & {"(19) Dense: row by row", "(19) Sigmoid: row by row"}
 
 
 @pytest.mark.parametrize("name", GAMES)

@@ -121,7 +121,8 @@ def test_a_run_that_cannot_begin_leaves_the_one_that_is_there(folder, monkeypatc
     with pytest.raises(DivergedError, match="not finite: G theta"):
         begin(folder, model=diverged)
 
-    def refused(*_):
+    def refused(*places):
+        assert places == (folder / ".new", folder / ".ready")  # which a kill may leave behind
         raise OSError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(os, "rename", refused)
@@ -221,8 +222,8 @@ def test_rates_and_the_backend_may_be_edited(folder, changes):
     run, model, *_ = begin(folder)
     run.config.parameters |= changes
     found, _ = run.read("numpy")
-    assert found.backend == "numpy"
-    assert run.read()[0].backend is None
+    assert found.backend == run.load("numpy")[0].backend == "numpy"
+    assert run.read()[0].backend is run.load()[0].backend is None
     np.testing.assert_array_equal(found.G.theta, model.G.theta)
 
 
@@ -249,6 +250,12 @@ def test_to_read_a_run_changes_nothing_and_to_go_on_drops_what_came_after_its_ch
         "frames/000000099.png"
     }
     assert again.seconds == float(log.read_log(folder / "metrics.csv")[1][-1][1])
+
+
+def test_a_frame_that_vanishes_meanwhile_is_no_obstacle(folder, monkeypatch):
+    run, *_ = begin(folder)
+    monkeypatch.setattr(module, "frames", lambda place: [place / "frames" / "00000009.png"])
+    assert run.load()[1].step == 0
 
 
 # ---- the log ----
@@ -378,12 +385,12 @@ def test_a_collapse_is_told_when_two_looks_agree_and_again_when_it_grows(
 
 
 def test_a_collapse_is_looked_for_from_a_quarter_of_the_run_on(folder, monkeypatch):
-    run, model, state, data = begin(folder, steps=9)
+    run, model, state, data = begin(folder, steps=8)
     looked = []
     monkeypatch.setattr(Run, "warn_of_collapse", lambda *args: looked.append(state.step))
-    for state.step in range(1, 10):
+    for state.step in range(1, 9):
         run.save(model, state, data)
-    assert looked == [3, 4, 5, 6, 7, 8, 9]
+    assert looked == [2, 3, 4, 5, 6, 7, 8]
 
 
 class Full(io.StringIO):
@@ -481,6 +488,13 @@ def test_a_complete_run_has_its_three_pictures(trained, folder):
     ).encode()
     assert film(folder) == 5
     assert frames(folder) == [0, 1, 2, 3, 4]
+
+
+def test_the_samples_of_a_complete_run_are_twice_as_large_as_in_its_film(folder):
+    run, *rest = begin(folder, data=PIXELS, model=small(n_data=6, output="sigmoid"))
+    run.complete(*rest)
+    assert size((folder / "frames" / "00000000.png").read_bytes()) == (50, 40)
+    assert size((folder / "samples.png").read_bytes()) == (100, 80)
 
 
 def test_what_is_missing_is_made_again_and_what_is_there_stays(trained, folder):
@@ -586,12 +600,17 @@ def test_what_minigan_or_the_system_says_of_a_picture_is_an_error():
 
 def test_a_folder_is_made_whole_unless_another_process_holds_it(trained, folder):
     run, *rest = trained
-    (folder / "film.gif").unlink()
+    before = {name: (folder / name).read_bytes() for name in names(folder)}
+    missing = ("film.gif", "samples.png", "frames/00000004.png")
+    for name in missing:
+        (folder / name).unlink()
     with lock(folder):
         restore(folder, *rest)
-        assert not (folder / "film.gif").exists()
+        assert not set(missing) & set(names(folder))
     restore(folder, *rest)
-    assert film(folder) == 5
+    assert {name: (folder / name).read_bytes() for name in names(folder)} == before | {
+        ".lock": b""
+    }
 
 
 def test_a_folder_that_cannot_be_written_is_left(trained, folder, monkeypatch):

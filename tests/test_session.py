@@ -19,7 +19,7 @@ from minigan.lab import run as run_module
 from minigan.lab.cli import FROM_DATA, main, parser
 from minigan.lab.config import Config
 from minigan.lab.log import read_log
-from minigan.lab.models import MODELS, RECIPES, checked, parameters_of
+from minigan.lab.models import MODELS, RECIPES, checked, parameters_of, recipe
 from minigan.lab.run import Run
 from minigan.lab.session import class_values, fingerprint, load_data, new_run
 from minigan.training import TrainState, train
@@ -37,6 +37,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.delenv("MINIGAN_BACKEND", raising=False)
     monkeypatch.setattr(fast, "njit", None)
     monkeypatch.setattr(plots, "losses_png", lambda columns: repr(columns["loss_D"]).encode())
+    monkeypatch.setattr(plots, "SIDE", 60)  # pixels of a picture of points
     monkeypatch.setattr(WGAN, "critic_steps", Wasserstein.critic_steps)
     monkeypatch.setattr(Run, "warn_of_collapse", lambda *args: None)  # so young, all collapse
     return tmp_path
@@ -140,28 +141,35 @@ def test_what_is_not_asked_for_is_the_recipe_the_data_and_the_game(name):
 
 
 @every_model
-def test_points_ask_for_a_linear_output_and_noise_of_the_plane(name):
-    config, data, _ = new_run(options_of("train", name, "--data", "ring"))
-    expected = {"n_data": 2, "output": "linear", "n_noise": 2}
+@pytest.mark.parametrize("kind", ["ring", "grid"])
+def test_points_ask_for_their_own_recipe_a_linear_output_and_units_of_their_own(name, kind):
+    config, data, _ = new_run(options_of("train", name, "--data", kind))
+    usual = recipe(name, kind)
+    expected = {key: value for key, value in usual.items() if key in parameters_of(name)}
+    expected |= {"n_data": 2, "output": "linear"}
+    expected |= {"shift": float(data.x.mean()), "scale": float(data.x.std())}
     if "n_classes" in parameters_of(name):
-        expected |= {"n_classes": 8}
+        expected |= {"n_classes": data.n_classes}
     assert config.parameters == checked(name, expected)
-    assert (config.image_shape, config.classes, config.data) == ((), (), "ring")
+    assert (config.steps, config.batch_size) == (usual["steps"], usual["batch_size"])
+    assert (config.image_shape, config.classes, config.data) == ((), (), kind)
     assert config.data_sha256 == fingerprint(data)
 
 
 def another(field):
     """(what is typed, the value that it means), which is not the default."""
     default, within = field.default, field.metadata["within"]
+    flag = "--" + field.name.replace("_", "-")
     if isinstance(default, bool):
-        return [], True
+        return [flag.replace("--", "--no-") if default else flag], not default
     if isinstance(default, tuple):
-        return ["3", "4"], (3, 4)
+        return [flag, "3", "4"], (3, 4)
     if isinstance(default, str):
-        return [within[-1 if default != within[-1] else 0]] * 2
+        value = within[-1 if default != within[-1] else 0]
+        return [flag, value], value
     value = default / 2 if default and isinstance(default, float) else default + 1
     value = 0.5 if default == 0.0 and isinstance(default, float) else value
-    return [str(value)], value
+    return [flag, str(value)], value
 
 
 @every_model
@@ -170,9 +178,7 @@ def test_every_parameter_is_an_option_that_reaches_the_model(name, capsys):
         if field.name in (*FROM_DATA, "seed", "backend"):
             continue
         typed, value = another(field)
-        typed = [typed] if isinstance(typed, str) else typed
-        flag = "--" + field.name.replace("_", "-")
-        config, _, model = new_run(options_of("train", name, "--data", "ring", flag, *typed))
+        config, _, model = new_run(options_of("train", name, *typed))
         assert config.parameters[field.name] == getattr(model, field.name) == value
         assert value != field.default
     with pytest.raises(SystemExit):
@@ -180,12 +186,19 @@ def test_every_parameter_is_an_option_that_reaches_the_model(name, capsys):
     text = " ".join(capsys.readouterr().out.split())
     for field in parameters_of(name).values():
         flag, default = "--" + field.name.replace("_", "-"), field.default
-        assert (f"{flag} " in text) == (field.name not in FROM_DATA), flag
+        there = f"{flag} " in text or f"{flag}, --no-" in text
+        assert there == (field.name not in FROM_DATA), flag
         if isinstance(default, tuple):
             default = " ".join(map(str, default))
         if field.name not in (*FROM_DATA, "seed", "backend") and not isinstance(default, bool):
             about = text[text.rindex(f"{flag} ") :]
             assert f"(default {default})" in about.split(" --")[0]
+
+
+def test_what_a_recipe_has_on_can_be_put_off():
+    for more, decay in ([], True), (["--no-lr-decay"], False), (["--lr-decay"], True):
+        config, _, model = new_run(options_of("train", "gan", "--data", "ring", *more))
+        assert config.parameters["lr_decay"] is model.lr_decay is decay
 
 
 def test_a_network_may_have_no_hidden_layers():
@@ -374,8 +387,9 @@ AVERAGED = ["--ema-decay", 0.9, "--dtype", "float64"]
     ("name", "more"), [*((name, []) for name in MODELS), ("gan", AVERAGED), ("cwgan", AVERAGED)]
 )
 def test_a_run_that_goes_on_is_the_run_never_stopped_in_every_file(ok, place, name, more):
+    """With rates that stay: those that fall depend on how many steps there are in all."""
     n_critic = ["--n-critic", 2] if "wgan" in name else []
-    options = [*RING, *more, *n_critic]
+    options = [*RING, "--no-lr-decay", *more, *n_critic]
     ok("train", name, *options, "--steps", 5, "--out", "once")
     ok("train", name, *options, "--steps", 1, "--out", "parts")
     for steps in (3, 5):
@@ -416,13 +430,23 @@ def test_the_film_and_the_log_keep_the_pace_that_the_run_began_with(ok, place, m
     assert steps_of(place / "run") == [1, 2, 4, 6, 8, 9]
 
 
-def test_a_killed_run_goes_on_from_its_checkpoint_and_forgets_what_came_after(ok, place):
-    ok("train", "gan", *RING, "--steps", 6, "--out", "once")
-    ok("train", "gan", *RING, "--steps", 6, "--out", "run")
-    ok("train", "gan", *RING, "--steps", 3, "--out", "early")
-    shutil.copy(place / "early/checkpoint.npz", place / "run/checkpoint.npz")
-    ok(*RESUME)
-    assert content(place / "run") == content(place / "once")
+@pytest.mark.parametrize("name", ["gan", "cwgan-gp", "r3gan"])
+def test_a_killed_run_goes_on_from_its_checkpoint_and_forgets_what_came_after(
+    ok, place, monkeypatch, name
+):
+    save = Run.save
+
+    def kept(self, model, state, data):
+        save(self, model, state, data)
+        shutil.copy(self.checkpoint, place / f"{state.step}.npz")
+
+    monkeypatch.setattr(Run, "save", kept)
+    ok("train", name, *RING, "--steps", 6, "--out", "run")
+    once = content(place / "run")
+    for step in (0, 3, 5):
+        shutil.copy(place / f"{step}.npz", place / "run/checkpoint.npz")
+        ok("train", name, *RESUME[2:])
+        assert content(place / "run") == once
 
 
 def test_without_steps_a_run_goes_on_to_the_last_that_was_asked_for(ok, begun):
@@ -436,8 +460,8 @@ def test_without_steps_a_run_goes_on_to_the_last_that_was_asked_for(ok, begun):
 @pytest.mark.parametrize("steps", [[], ["--steps", 2], ["--steps", 1]])
 def test_a_run_that_has_ended_is_made_whole_and_says_so(ok, begun, steps):
     before = content(begun)
-    (begun / "film.gif").unlink()
-    (begun / "frames" / "00000002.png").unlink()
+    for name in ("film.gif", "samples.png", "frames/00000002.png"):
+        (begun / name).unlink()
     out = ok(*RESUME, *steps)
     assert out == "run is already at step 2; --steps with a larger N goes on\n"
     assert content(begun) == before
@@ -517,7 +541,7 @@ def test_rates_that_were_edited_in_the_file_are_taken(ok, begun):
     [
         ["--batch-size", 8],
         ["--seed", 0],
-        ["--slope", 0.2],
+        ["--slope", 0.0],
         ["--G-hidden", 4],
         ["--dtype", "float32"],
         ["--backend", "numpy"],
@@ -535,7 +559,7 @@ def test_what_the_run_was_begun_with_may_be_said_again(ok, begun, same):
     [
         (["--batch-size", 9], "run was begun with batch_size = 8, not 9; resume without"),
         (["--seed", 1], "run was begun with seed = 0, not 1"),
-        (["--slope", 0.5], "run was begun with slope = 0.2, not 0.5"),
+        (["--slope", 0.5], "run was begun with slope = 0.0, not 0.5"),
         (["--G-hidden", 4, 4], "run was begun with G_hidden = (4,), not (4, 4)"),
         (["--D-hidden"], "run was begun with D_hidden = (5,), not ()"),
         (["--dtype", "float64"], "run was begun with dtype = float32, not float64"),
@@ -595,7 +619,7 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(
     number, log = getattr(signal, name), Run.log
 
     def third(self, record):
-        if record["step"] == 3:
+        if record["step"] in (3, 5):
             os.kill(os.getpid(), number)
         return log(self, record)
 
@@ -603,7 +627,6 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(
     monkeypatch.setattr(run_module, "FRAMES", 1)  # nothing is due at the third step
     monkeypatch.setattr(Run, "log", third)
     status, out, said = minigan("train", "gan", *RING, "--steps", 99, f"--out={folder}")
-    monkeypatch.setattr(Run, "log", log)
     assert (status, out) == (128 + number, "")
     assert signal.getsignal(number) == before
     begin, _, command = said.partition("go on with: ")
@@ -615,6 +638,10 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(
     assert program == "minigan"
     assert minigan(*args, "--steps", 4, "--quiet") == (0, "", "")
     assert state_of(place / folder)[1].step == 4
+    status, out, said = minigan(*args, "--steps", 99, "--quiet")
+    assert (status, out) == (128 + number, "")
+    assert said.startswith("\nstopped and saved at step 5; go on with: minigan train gan")
+    assert state_of(place / folder)[1].step == 5
 
 
 def test_a_run_that_diverges_says_where_the_last_good_state_is(minigan, place, monkeypatch):

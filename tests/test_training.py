@@ -2,6 +2,7 @@
 rows, goes on exactly where it stopped, and stops at the first number that is none."""
 
 import ctypes
+import itertools
 import json
 import math
 import os
@@ -45,8 +46,10 @@ def thetas(model):
     return np.concatenate([model.G.theta, model.D.theta, *average])
 
 
-def run(model, steps, state=None, seed=0):
-    return list(train(model, DATA, steps, batch_size=16, seed=seed, state=state))
+def run(model, steps, state=None, seed=0, stop=None):
+    """The records of a run of so many steps, or of its first steps."""
+    records = train(model, DATA, steps, batch_size=16, seed=seed, state=state)
+    return list(itertools.islice(records, stop))
 
 
 # ---- repeating, stopping, going on ----
@@ -87,7 +90,7 @@ def test_rows_and_noise_both_follow_the_seed(monkeypatch):
 def test_a_run_that_stops_and_goes_on_is_bit_for_bit_a_run_never_stopped(name, stop, few_steps):
     whole, halved = (small(name, ema_decay=0.5) for _ in range(2))
     records, state = run(whole, 7), TrainState(seed=0)
-    first = run(halved, stop, state)
+    first = run(halved, 7, state, stop=stop)
     state = TrainState.from_dict(json.loads(json.dumps(state.to_dict())))
     assert first + run(halved, 7, state) == records
     np.testing.assert_array_equal(thetas(halved), thetas(whole))
@@ -118,10 +121,12 @@ def test_a_state_that_is_given_decides_the_seed():
     assert one == other == run(small(), 2, seed=5)
 
 
-def test_the_batch_size_is_64_unless_it_is_given():
-    state = TrainState()
-    list(train(small(), DATA, 2, state=state))
+def test_the_seed_is_0_and_the_batch_size_64_unless_they_are_given():
+    state = TrainState(0)
+    found = list(train(small(), DATA, 2, state=state))
     assert state.rows == 128
+    assert found == list(train(small(), DATA, 2))
+    assert found == list(train(small(), DATA, 2, batch_size=64, seed=0))
 
 
 def test_where_a_run_stands_is_whole_numbers_from_0():
@@ -216,7 +221,7 @@ NAMES = {
     "wgan": ["w_estimate"],
     "wgan-gp": ["w_estimate", "penalty"],
 }
-NAMES |= {"lsgan": ["D(x)", "D(G(z))"]}
+NAMES |= {"lsgan": ["D(x)", "D(G(z))"], "r3gan": ["D(x)>D(G(z))", "penalty"]}
 
 
 @every_game

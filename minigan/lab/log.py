@@ -10,7 +10,7 @@ from .files import read_bytes, why, write_whole
 
 LARGEST = 2**28  # bytes that are read
 START = "step", "seconds"
-NAME = re.compile(r"[A-Za-z0-9_() -]{1,40}")  # of a column
+NAME = re.compile(r"[A-Za-z0-9_()<> -]{1,40}")  # of a column
 
 
 def read_log(path):

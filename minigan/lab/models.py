@@ -46,7 +46,7 @@ POINTS = {"n_noise": 2, "slope": 0.0, "G_hidden": (128,) * 4, "D_hidden": (128,)
 POINTS |= {"lr_decay": True, "ema_decay": 0.999, "batch_size": 256}
 RATE = {"lr": 2.5e-3, "D_lr": 2.5e-3}
 FOR_POINTS = {
-    "gan": {"steps": 20000, "real_label": 1.0, "lr": 1e-3, "D_lr": 1e-3},
+    "gan": {"steps": 20000, "batch_size": 512, "real_label": 1.0, "lr": 1e-3, "D_lr": 1e-3},
     "wgan": {"steps": 10000, "batch_size": 128, "clip": 0.1, "ema_decay": 0.0},
     "wgan-gp": {"steps": 15000, "penalty_weight": 0.3, "n_critic": 2} | RATE,
     "lsgan": {"steps": 20000, "lr": 1e-3, "D_lr": 1e-3},
@@ -59,8 +59,7 @@ def recipe(name, data):
     r"""What is done with that model on those data: steps, batch_size and model parameters."""
     if data not in MIXTURES:
         return RECIPES[name]
-    plain = "gan" if name == "cgan" else name.removeprefix("c")
-    return POINTS | FOR_POINTS[plain] | MIXTURES[data]
+    return POINTS | FOR_POINTS[name.removeprefix("c")] | MIXTURES[data]
 
 
 FORMERLY = {"average": "ema_decay", "weight": "penalty_weight"}  # in version 0.1
