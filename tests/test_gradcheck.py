@@ -424,9 +424,9 @@ def test_the_seed_decides_the_directions():
             return super().tangent(u, x, y)
 
     x, found = np.ones((3, 4)), []
-    for seed in (0, 0, 1):
+    for seed in ({}, {"seed": 0}, {"seed": 1}):
         seen = []
-        check_layer(Asked(), x, seed=seed)
+        check_layer(Asked(), x, **seed)
         found.append(seen)
         assert [v.shape for v, _ in seen] == [(3, 4), (3, 4)]
         assert all(point is x for _, point in seen)
@@ -510,8 +510,8 @@ def test_the_seed_decides_a_networks_directions(monkeypatch):
     monkeypatch.setattr(
         Network, "tangents", lambda self, trace, u: asked.append(u) or tangents(self, trace, u)
     )
-    for seed in (0, 0, 1):
-        check_network(network, x, seed=seed)
+    for seed in ({}, {"seed": 0}, {"seed": 1}):
+        check_network(network, x, **seed)
     np.testing.assert_array_equal(asked[0], asked[1])
     assert (asked[0] != asked[2]).all()
     assert asked[0].shape == (5, 3)
@@ -549,6 +549,21 @@ def test_beyond_2000_entries_random_directions_are_taken(size, method):
     assert check.passed, check
     each = 1 if method == "complex step" else 2
     assert len(calls) == each * (size if size <= FULL else 8)
+
+
+def test_the_random_directions_of_a_gradient_are_those_of_its_seed():
+    asked = []
+
+    def f(x):
+        asked.append(x.imag.copy())
+        return sum_of_cubes(x)
+
+    x = np.ones(FULL + 1)
+    for seed in ({}, {"seed": 0}, {"seed": 1}):
+        assert check_gradient("cubes", f, x, 3 * x, **seed).passed
+    first, same, other = np.reshape(asked, (3, 8, FULL + 1))
+    np.testing.assert_array_equal(first, same)
+    assert (first != other).all()
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -589,7 +604,8 @@ def test_losses_are_proven_and_wrong_ones_caught(lib64):
     assert wrong.error == pytest.approx(5 / 6, rel=1e-12)
     named = check_loss(functools.partial(bce_with_logits), s, 0.9, method="central difference")
     assert named.passed
-    assert named.name == "partial ds"
+    assert (named.name, named.method) == ("partial ds", "central difference")
+    assert (right.method, wrong.method) == ("complex step", "complex step")
 
 
 @pytest.mark.parametrize("values", [[[1]], [[1, 2, 3]], [[-4, 7]]])
@@ -673,6 +689,9 @@ def test_a_list_of_checks_is_a_table_in_words_and_in_a_notebook():
     assert html.count("<tr>") == 9
     assert html.count("<td>pass</td>") == 8
     assert "<td>Dense &lt;v,Ju&gt;=&lt;JTv,u&gt;</td>" in html
+    assert html.count("</tr><tr><td>") == len(checks)
+    assert html.startswith("<table><tr><th>")
+    assert html.endswith("</td></tr></table>")
     wrong = Checks([Check("a<b", "adjoint", 0.5, "a<b[3]: 1 claimed", 1e-13)])
     assert repr(wrong).endswith("5.0e-01  FAIL at a<b[3]: 1 claimed")
     assert "<td>FAIL at a&lt;b[3]: 1 claimed</td>" in wrong._repr_html_()
