@@ -232,7 +232,7 @@ def check_loss(loss: Callable, s: Array, t: Array, method: str = "complex step")
 def check_network(
     network: Network, x: Array, method: str = "complex step", seed: int = 0
 ) -> Checks:
-    r"""Prove (10), (11) and (12), and that no rows mix, for a network on rows x (m, n), real."""
+    r"""Prove (10), (11) and (12), and that no rows mix, for a network; x (m, n) real."""
     require_floats(x, network.theta)
     rng = stream(seed, "vectors of a proof")
     trace = network.forward(x)
