@@ -229,7 +229,7 @@ def test_every_part_of_a_training_is_in_its_name(monkeypatch):
     changed += [(Dataset(data.x, labels, (28, 28), classes=range(10)), training)]
     changed += [(data, other) for other in ((41, *training[1:]), (*training[:3], 1e-3))]
     names = {fingerprint(*each) for each in changed} | {name}
-    for constant, value in (("VERSION", 1), ("HIDDEN", (512, 64))):
+    for constant, value in (("VERSION", classifier.VERSION + 1), ("HIDDEN", (512, 64))):
         with monkeypatch.context() as patch:
             patch.setattr(classifier, constant, value)
             names.add(fingerprint(data, training))
