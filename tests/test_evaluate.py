@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from minigan.arrays import stream
 from minigan.data import Dataset
 from minigan.errors import DataError, DivergedError, RunError
 from minigan.lab import evaluate, metrics
@@ -164,7 +165,7 @@ def numbers(rows):
 def test_the_control_is_training_rows_in_a_fixed_order_beside_rows_never_seen():
     data, asked = numbered(40, unseen=numbered(25, start=100)[0])
     control, unseen, against = evaluate.genuine(data, 15)
-    assert numbers(control) == np.random.default_rng(0).permutation(40)[:15].tolist()
+    assert numbers(control) == stream(0, "rows to be measured").permutation(40)[:15].tolist()
     assert numbers(unseen) == list(range(100, 125))
     assert (asked, against) == ([15], "25 secret rows")
     assert sorted(numbers(evaluate.genuine(data, 10**6)[0])) == list(range(40))
@@ -183,7 +184,7 @@ def test_the_control_is_taken_from_all_the_rows_that_there_are():
     whole = numbered(90)[0]
     data, _ = numbered(40, unseen=numbered(25, start=100)[0], more=whole)
     control = evaluate.genuine(data, 15)[0]
-    assert numbers(control) == np.random.default_rng(0).permutation(90)[:15].tolist()
+    assert numbers(control) == stream(0, "rows to be measured").permutation(90)[:15].tolist()
     alone = numbered(40, more=whole)[0]  # nothing unseen: its own two halves
     assert sorted(sum(map(numbers, evaluate.genuine(alone, 15)[:2]), [])) == list(range(40))
 
@@ -192,7 +193,7 @@ def test_the_control_is_taken_from_all_the_rows_that_there_are():
 def test_without_unseen_rows_the_control_is_one_half_and_is_compared_with_the_other(n):
     control, other, against = evaluate.genuine(numbered(n)[0], 10)
     half = n // 2
-    order = np.random.default_rng(0).permutation(n).tolist()
+    order = stream(0, "rows to be measured").permutation(n).tolist()
     assert numbers(other) == order[:half]
     assert numbers(control) == order[half:]
     assert against == f"{half:,} of the training rows, as no secret rows were found"
@@ -246,7 +247,7 @@ def test_samples_and_as_many_genuine_rows_are_measured_alike(measured):
     found = evaluate.evaluate(model, data, 12)
     against = {"n": 12, "against": "25 secret rows", "classes": []}
     assert found == against | {"samples": {"at": 1}, "genuine": {"at": 2}}
-    order = np.random.default_rng(0).permutation(40)[:12].tolist()
+    order = stream(0, "rows to be measured").permutation(40)[:12].tolist()
     for call, rows in zip(measured, (list(range(1000, 1012)), order)):
         assert call[:2] == ("points", data)
         assert call[2][:, 0].tolist() == rows
@@ -291,7 +292,7 @@ def test_classes_are_asked_for_in_turn_and_genuine_rows_have_their_own(measured)
     in_turn = [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1]
     assert model.asked == [[11, 1, in_turn]]
     assert measured[0][3].tolist() == in_turn
-    control = np.random.default_rng(0).permutation(40)[:11]
+    control = stream(0, "rows to be measured").permutation(40)[:11]
     assert measured[1][3][:11].tolist() == (control % 4).tolist()
     evaluate.evaluate(Asked(), data, 11)
     assert measured[3][3] is None  # nothing was asked for, so nothing is compared
