@@ -1,1 +1,1 @@
-"""Exercises: the chapters with an equation's lines taken out, and a check without the answer."""
+"""Exercises: chapters with an equation's lines taken out, and a check without the answer."""

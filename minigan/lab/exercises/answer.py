@@ -14,7 +14,7 @@ import re
 from ...errors import MiniganError
 from ..files import read_bytes
 from .bugs import Bug
-from .source import chapter_text, function_node
+from .source import chapter_text, function_node, gaps
 from .table import BUGS, EXERCISES
 
 LARGEST = 1_000_000  # bytes; the longest chapter has 20,000
@@ -28,8 +28,8 @@ NOT_TEXT = {
     b"\xfe\xff": "text in UTF-16",
 }
 BUILTINS = set(
-    """abs all any bool dict enumerate filter float int isinstance iter len list map max min next
-    pow print range repr reversed round set slice sorted str sum super tuple type zip
+    """abs all any bool dict enumerate filter float int isinstance iter len list map max min
+    next pow print range repr reversed round set slice sorted str sum super tuple type zip
     TypeError ValueError""".split()  # noqa: SIM905
 )
 COMPLEX = {
@@ -93,7 +93,8 @@ def look(exercise, text):
         only_this_changed(exercise, tree, original)
         suspects = [function_node(tree, exercise.function)]
         known = names_in(function_node(original, exercise.function))
-        something_is_there(exercise, suspects[0])
+        for line in gaps(suspects[0]):
+            raise NotAnAnswer(f'line {line}: "..." still stands where the answer belongs')
     for node in suspects:
         for each in ast.walk(node):
             plain(each, tree, known, getattr(exercise, "refused", ()))
@@ -179,21 +180,6 @@ def same_imports(tree, original):
         raise NotAnAnswer(
             f"`{sorted(before - now)[0]}` is missing; leave the imports as they were"
         )
-
-
-def something_is_there(exercise, node):
-    r"""No `...` is left, but where it is an index."""
-    indices = {
-        id(inner)
-        for each in ast.walk(node)
-        if isinstance(each, ast.Subscript)
-        for inner in ast.walk(each.slice)
-    }
-    for each in ast.walk(node):
-        if isinstance(each, ast.Constant) and each.value is ... and id(each) not in indices:
-            raise NotAnAnswer(
-                f'line {each.lineno}: "..." still stands where the answer belongs'
-            )
 
 
 def names_in(tree):

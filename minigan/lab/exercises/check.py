@@ -25,7 +25,7 @@ from .source import PACKAGE, student_text
 
 SECONDS = 10.0  # an answer that takes longer is stopped
 SHOWN = 2000  # characters of what an answer prints
-LINES = 6  # of failed checks
+LINES = 4  # of failed checks
 
 
 @dataclass

@@ -5,6 +5,7 @@ and the one chapter comes from the student's text. So the original is nowhere in
 and the installed package is not touched. What was found goes into a file, as JSON.
 """
 
+import contextlib
 import importlib.util
 import json
 import sys
@@ -34,8 +35,9 @@ class Instead:
         exec(compile(self.text, self.path, "exec"), vars(module))
 
 
-def proven(job, package="minigan"):
-    r"""What the proofs find where the student's file is the chapter; all as JSON can hold it.
+@contextlib.contextmanager
+def staged(job, package="minigan"):
+    r"""The findings, one after another, where the student's file is the chapter.
 
     job : a dictionary of folder, chapter, text, path, proofs and seed
     package : the name under which the package is made; none of its modules may be loaded
@@ -45,18 +47,24 @@ def proven(job, package="minigan"):
     module.__path__ = [job["folder"]]
     sys.modules[package] = module
     sys.meta_path.insert(0, finder)
-    findings, error = [], None
     try:
         probes = importlib.import_module(f"{package}.lab.exercises.probes")
-        for found in probes.findings(job["proofs"], job["seed"]):
-            findings.append(as_json(found))
-    except BaseException as reason:  # SystemExit too
-        error = sentence(reason, job["path"])
+        yield probes.findings(job["proofs"], job["seed"])
     finally:
         sys.meta_path.remove(finder)
         for name in [n for n in sys.modules if n == package or n.startswith(f"{package}.")]:
             del sys.modules[name]
-    return {"findings": findings, "error": error}
+
+
+def proven(job, package="minigan"):
+    r"""All findings, and the sentence on what stopped them or None, as JSON can hold them."""
+    found, error = [], None
+    try:
+        with staged(job, package) as findings:
+            found.extend(map(as_json, findings))
+    except BaseException as reason:  # SystemExit too
+        error = sentence(reason, job["path"])
+    return {"findings": found, "error": error}
 
 
 def as_json(found):

@@ -165,6 +165,18 @@ def with_hole(exercise, text):
     return text
 
 
+def gaps(node):
+    r"""The lines on which `...` stands in a function, but for those where it is an index."""
+    indices = {
+        id(inner)
+        for each in ast.walk(node)
+        if isinstance(each, ast.Subscript)
+        for inner in ast.walk(each.slice)
+    }
+    constants = [each for each in ast.walk(node) if isinstance(each, ast.Constant)]
+    return [c.lineno for c in constants if c.value is ... and id(c) not in indices]
+
+
 def solution_text(exercise):
     r"""The lines of the chapter that are the answer, the function they stand in around them."""
     text = chapter_text(exercise.chapter)
