@@ -21,6 +21,7 @@ from ...errors import MiniganError
 from ...gradcheck import compare
 from . import answer, child, probes
 from .bugs import Bug
+from .points import LIMIT
 from .source import PACKAGE, student_text
 
 SECONDS = 10.0  # an answer that takes longer is stopped
@@ -96,7 +97,7 @@ def differs(theirs, ours):
     r"""The line of a failed comparison of a value with the installed chapter's, or ""."""
     claim = np.reshape(theirs["numbers"], theirs["shape"])
     try:
-        check = compare(ours.name, "definition", claim, ours.numbers, probes.LIMIT)
+        check = compare(ours.name, "definition", claim, ours.numbers, LIMIT)
     except MiniganError as error:
         return str(error)
     return "" if check.passed else str(check)

@@ -7,23 +7,23 @@ proves; it is compared with what the installed chapter gives at the same point, 
 that called, so that this one holds no answer at all.
 """
 
-from dataclasses import dataclass
-from importlib import import_module
-
 import numpy as np
 
 from ...gradcheck import check_gradient, check_layer, check_loss, check_network
-from ..proofs import LOSSES, GameUnderProof, passes_of_layer
-
-LIMIT = 1e-12  # of values, which a different order of the same sums may change by rounding
-
-
-@dataclass(frozen=True)
-class Value:
-    r"""Numbers that are to agree with those of the installed chapter."""
-
-    name: str
-    numbers: np.ndarray
+from ..proofs import LOSSES, passes_of_layer
+from .games import of_game
+from .points import (
+    Curved,
+    Scaled,
+    Value,
+    Wall,
+    cases,
+    chapter,
+    frozen,
+    named,
+    refuses,
+    unchanging,
+)  # fmt: skip
 
 
 def findings(proofs, seed):
@@ -31,47 +31,6 @@ def findings(proofs, seed):
     for name, *told in proofs:
         for case in cases(seed):
             yield from PROOFS[name](case, *told)
-
-
-def cases(seed):
-    r"""(seed, rows, widths): one row, width 1, a square, and something random."""
-    rng = np.random.default_rng(seed)
-    m, *widths = (int(n) for n in rng.integers(2, 7, 5))
-    seeds = [int(n) for n in rng.integers(0, 2**31, 4)]
-    k = widths[0]
-    shapes = (m, widths), (1, (3, 5, 2)), (4, (1, 2, 1)), (k, (k, k, k))
-    return [(seed, rows, tuple(wide)) for seed, (rows, wide) in zip(seeds, shapes)]
-
-
-def chapter(name):
-    r"""A chapter beside this package: with the student's file in its place, that file."""
-    return import_module(f"{__package__.rpartition('.lab.')[0]}.{name}")
-
-
-def frozen(array):
-    r"""The same array, but it cannot be written to: arguments are not an answer's to change."""
-    if isinstance(array, np.ndarray):
-        array = array.view()
-        array.flags.writeable = False
-    return array
-
-
-class Twin:
-    r"""Stands in for a layer and gives its methods arrays that cannot be written to."""
-
-    def __init__(self, layer):
-        self._layer = layer
-
-    def __getattr__(self, name):
-        known = getattr(self._layer, name)
-        if not callable(known):
-            return known
-        return lambda *args: known(*map(frozen, args))
-
-
-def unchanging(layer):
-    r"""A twin of the layer under the layer's own name."""
-    return type(type(layer).__name__, (Twin,), {})(layer)
 
 
 def of_layer(case, name):
@@ -121,35 +80,48 @@ def of_loss(case, name):
             yield Value(f"{name}{what}: ds", ds)
 
 
-def named(function, name):
-    r"""The function under another name, which a check will print."""
-    function.__name__ = name
-    return function
-
-
 def of_network(case):
     r"""The passes of chapter 3 by `check_network`, and what they return besides."""
     seed, m, sizes = case
     rng, network = np.random.default_rng(seed), chapter("network")
-    made = network.mlp(sizes, rng, output="sigmoid", dtype="float64")
-    made.theta += 0.1 * rng.standard_normal(made.theta.shape)
-    x, v, u = (rng.standard_normal((m, n)) for n in (sizes[0], sizes[-1], sizes[0]))
-    yield from check_network(made, x, seed=seed)
+    plain = network.mlp(sizes, rng, output="sigmoid", dtype="float64")
+    plain.theta += 0.1 * rng.standard_normal(plain.theta.shape)
+    layers = [Curved(), plain.layers[0], Scaled(), *plain.layers[1:]]
+    at = sizes[0] * sizes[1] + sizes[1]
+    theta = np.concatenate([plain.theta[:at], rng.uniform(0.5, 1, 1), plain.theta[at:]])
+    for made in (plain, network.Network(layers, theta)):
+        x, v, u = (rng.standard_normal((m, n)) for n in (sizes[0], sizes[-1], sizes[0]))
+        yield from check_network(made, x, seed=seed)
+        yield from of_passes(made, rng, x, v, u)
+    yield from of_odd_networks(network, rng.standard_normal((m, sizes[0])), sizes[0])
+
+
+def of_passes(made, rng, x, v, u):
+    r"""All that the passes through a network return."""
     trace = made.forward(frozen(x))
     deltas = made.deltas([*map(frozen, trace)], frozen(v))
-    yield Value("network: length of trace, deltas, tangents", np.array([
-        len(trace), len(deltas), len(made.tangents(trace, frozen(u)))
-    ]))  # fmt: skip
-    for what, arrays in (("trace", trace), ("deltas", deltas)):
-        yield from (Value(f"network {what}[{l}]", a) for l, a in enumerate(arrays))
+    tangents = made.tangents(trace, frozen(u))
+    for what, arrays in (("trace", trace), ("deltas", deltas), ("tangents", tangents)):
+        yield Value(f"length of {what}", np.array([float(len(arrays))]))
+        yield from (Value(f"network {what}[{l}]", array) for l, array in enumerate(arrays))
     stopped = made.deltas(trace, v, stop=1)
-    yield Value("network: deltas below stop", np.array([d is None for d in stopped], float))
-    yield Value("network: accumulate with factors", made.accumulate(
-        trace, deltas, factors=frozen(rng.standard_normal((m, 1)))
-    ))  # fmt: skip
-    bare = network.Network([chapter("layers").LeakyReLU()], np.zeros(0))
+    yield Value("deltas with stop: None?", np.array([float(d is None) for d in stopped]))
+    factors = frozen(rng.standard_normal((len(x), 1)))
+    gradient = made.accumulate(trace, deltas, factors=factors)
+    yield Value("accumulate with factors", gradient)
+
+
+def of_odd_networks(network, x, n):
+    r"""A network without parameters, one that x does not fit, one that knows no tangent."""
+    bare, wall = (
+        network.Network([Curved()], np.zeros(0)),
+        network.Network([Wall()], np.zeros(0)),
+    )
     shape = bare.gradient(bare.forward(x), x).shape
     yield Value("network without parameters: shape of dtheta", np.array(shape, float))
+    wide = network.mlp((n + 1, 2), np.random.default_rng(0), dtype="float64")
+    refused = refuses(lambda: wide.forward(x)), refuses(lambda: wall.tangents([x, x], x))
+    yield Value("MiniganError where a layer cannot go on?", np.array(refused, float))
 
 
 def of_init(case, name):
@@ -195,64 +167,6 @@ def of_penalty(case):
         yield Value("gradient_penalty: its gradient", dtheta)
     flat = network.Network(D.layers, 0 * D.theta)
     yield from (Value(f"at slope 0: {i}", part) for i, part in enumerate(penalty(flat, x_hat)))
-
-
-def of_game(case, *names):
-    r"""Games: the gradient of each step by forward passes alone, and where the steps lead."""
-    for name in names:
-        game = GameUnderProof(name, (*case[:2], (0, *case[2], 0)), "float64", np.zeros(0))
-        played = GameUnderProof(name, (*case[:2], (0, *case[2], 0)), "float64", np.zeros(0))
-        judges = game.losses()
-        for step, player, dtheta in game.gradients():
-            what = f"{step.partition(' ')[2]}, gradient of {player}"
-            yield check_gradient(
-                what, judges[player], getattr(game.model, player).theta, dtheta
-            )
-        yield from of_definitions(game)
-        yield from of_steps(played)
-
-
-def of_definitions(game):
-    r"""What a game says of scores, conditions and its own schedule."""
-    model, rng = game.model, np.random.default_rng(game.seed)
-    s_real, s_fake = (frozen(rng.standard_normal((len(game.x), 1))) for _ in range(2))
-    for what, parts in (
-        ("D_loss", model.D_loss(s_real, s_fake)),
-        ("G_loss", model.G_loss(s_fake)),
-    ):
-        yield from (Value(f"{what}, part {i}", part) for i, part in enumerate(parts))
-    if model.n_condition:
-        yield Value("condition", model.condition(np.array([2, 0, 1, 1])))
-        yield Value("G_input", model.G_input(game.z, game.c))
-        yield Value("D_input", model.D_input(game.x, game.c))
-    if hasattr(model, "n_critic"):
-        counts = []
-        for n_critic in (5, 3, 120):
-            for t in (0, 1, 24, 25, 26, 499, 500, 501, 1000, 1250):
-                model.n_critic, model.G_optimizer.t = n_critic, t
-                counts.append(model.critic_steps())
-        yield Value("critic_steps", np.array(counts, float))
-
-
-def of_steps(game):
-    r"""The records, and both players' parameters, after real steps with real optimisers."""
-    model, x, z, c = game.model, frozen(game.x), frozen(game.z), game.c
-    if hasattr(model, "clip"):
-        model.clip = 0.3
-    x_fake = frozen(model.G.forward(model.G_input(z, c))[-1] + 0)
-    for what, play in (
-        ("G_step", lambda: model.G_step(z, c)[0]),
-        ("D_step", lambda: model.D_step(x, x_fake, c, game)),
-        ("update", lambda: model.update(x, z, c, game)),
-        ("D_update", lambda: model.D_update(x, x_fake, c, game)),
-        ("G_step, again", lambda: model.G_step(z, c)[0]),
-    ):
-        for entry, value in sorted(play().items()):
-            yield Value(f"{what}: {entry}", value)
-        for player in ("G", "D"):
-            yield Value(f"{player} after {what}", getattr(model, player).theta + 0)
-        if model.G_average:
-            yield Value(f"G_average after {what}", model.G_average.theta + 0)
 
 
 PROOFS = {

@@ -71,7 +71,7 @@ def game(chapter, function, *games, **options):
     return Exercise(chapter, function, ("game", *games), **options)
 
 
-ALL_GAMES = "gan", "wgan", "cgan", "wgan-gp"
+ALL_GAMES = "gan", "wgan", "cgan", "cwgan-gp"
 PASS_1, PASS_2, PASS_3 = "1. **Backward", "2. **Forward", "3. **Accumulate"
 EXERCISES = (
     layer("Dense", "forward"),

@@ -1,0 +1,73 @@
+r"""How an answer in a game is proven: whole steps, by forward passes alone."""
+
+import numpy as np
+
+from ...gradcheck import check_gradient
+from ..proofs import GameUnderProof
+from .points import Curved, Value, frozen
+
+
+def of_game(case, *names):
+    r"""Games: the gradient of each step by forward passes alone, and where the steps lead."""
+    case = (*case[:2], (0, *case[2], 0))
+    for name in names:
+        game = GameUnderProof(name, case, "float64", np.zeros(0))
+        yield from of_gradients(game)
+        yield from of_definitions(game)
+        if not hasattr(game.model, "penalty_weight"):  # whose critic must not be curved
+            curved = GameUnderProof(name, case, "float64", np.zeros(0))
+            D = curved.model.D
+            curved.model.D = type(D)([Curved(), *D.layers], D.theta)
+            yield from of_gradients(curved)
+        yield from of_steps(GameUnderProof(name, case, "float64", np.zeros(0)))
+
+
+def of_gradients(game):
+    r"""What each step hands to its optimiser, against the player's loss."""
+    judges = game.losses()
+    for step, player, dtheta in game.gradients():
+        what = f"{step.partition(' ')[2]}, gradient of {player}"
+        yield check_gradient(what, judges[player], getattr(game.model, player).theta, dtheta)
+
+
+def of_definitions(game):
+    r"""What a game says of scores, conditions and its own schedule."""
+    model, rng = game.model, np.random.default_rng(game.seed)
+    s_real, s_fake = (frozen(rng.standard_normal((len(game.x), 1))) for _ in range(2))
+    for what, parts in (
+        ("D_loss", model.D_loss(s_real, s_fake)),
+        ("G_loss", model.G_loss(s_fake)),
+    ):
+        yield from (Value(f"{what}, part {i}", part) for i, part in enumerate(parts))
+    if model.n_condition:
+        yield Value("condition", model.condition(np.array([2, 0, 1, 1])))
+        yield Value("G_input", model.G_input(game.z, game.c))
+        yield Value("D_input", model.D_input(game.x, game.c))
+    if hasattr(model, "n_critic"):
+        counts = []
+        for n_critic in (5, 3, 120):
+            for t in (0, 1, 24, 25, 26, 499, 500, 501, 1000, 1250):
+                model.n_critic, model.G_optimizer.t = n_critic, t
+                counts.append(model.critic_steps())
+        yield Value("critic_steps", np.array(counts, float))
+
+
+def of_steps(game):
+    r"""The records, and both players' parameters, after real steps with real optimisers."""
+    model, x, z, c = game.model, frozen(game.x), frozen(game.z), game.c
+    if hasattr(model, "clip"):
+        model.clip = 0.05
+    x_fake = frozen(model.G.forward(model.G_input(z, c))[-1] + 0)
+    for what, play in (
+        ("G_step", lambda: model.G_step(z, c)[0]),
+        ("D_step", lambda: model.D_step(x, x_fake, c, game)),
+        ("update", lambda: model.update(x, z, c, game)),
+        ("D_update", lambda: model.D_update(x, x_fake, c, game)),
+        ("G_step, again", lambda: model.G_step(z, c)[0]),
+    ):
+        for entry, value in sorted(play().items()):
+            yield Value(f"{what}: {entry}", value)
+        for player in ("G", "D"):
+            yield Value(f"{player} after {what}", getattr(model, player).theta + 0)
+        if model.G_average:
+            yield Value(f"G_average after {what}", model.G_average.theta + 0)
