@@ -80,8 +80,9 @@ def mutants(exercise):
                 made = made.replace("\n", "\n" + " " * column)
             mutated = text[:first] + made + text[last:]
             before = " ".join(text[first:last].split())
-            row = text[:first].count("\n") - function.lineno + 2
-            found[f"{row}:{node.col_offset}: {before} -> {' '.join(made.split())}"] = mutated
+            line = text.splitlines()[node.lineno - 1].strip()
+            what = f"{before[:60]} -> {' '.join(made.split())[:60]}"
+            found[f"{line} [{node.col_offset}] {what}"] = mutated
     return found
 
 
@@ -105,10 +106,14 @@ def changed(node, names):
 
 def is_value(node):
     """Whether the expression stands for numbers that could be multiplied."""
-    arithmetic = ast.BinOp, ast.Compare
-    return isinstance(node, arithmetic) and not isinstance(
-        getattr(node, "ctx", None), ast.Store
-    )
+    number = isinstance(node, ast.Attribute) and node.attr in NUMBERS
+    remainder = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod)
+    return isinstance(node, ast.BinOp) and not remainder or number and is_load(node)
+
+
+def is_load(node):
+    """Whether a name is read."""
+    return isinstance(node.ctx, ast.Load)
 
 
 def changed_operators(node):
@@ -211,7 +216,9 @@ def wrong_answers(exercise):
             differs = ast.dump(ast.parse(text)) != right
         except SyntaxError:
             continue
-        if differs and (exercise.key, what) not in EQUIVALENT:
+        if differs and what not in EQUIVALENT.get(
+            f"{exercise.chapter}.{exercise.function}", ()
+        ):
             kept[what] = text
     return kept
 
@@ -233,12 +240,11 @@ def verdict(exercise, text, seed=0):
     }
     try:
         with child.staged(job, "minigan_under_exercise") as findings:
-            for found, ours in zip(findings, check.reference(proofs, seed)):
+            ours = iter(check.reference(proofs, seed))
+            for found in findings:
                 theirs = child.as_json(found)
-                if "passed" in theirs and not theirs["passed"]:
-                    return "prove"
-                if "passed" not in theirs and check.differs(theirs, ours):
-                    return "value"
+                if check.failure(theirs, ours):
+                    return "prove" if "check" in theirs else "value"
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise

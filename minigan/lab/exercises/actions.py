@@ -100,10 +100,8 @@ def check_one(path):
     if verdict.printed:
         print(f"{path} printed:")
         print("\n".join(f"  | {plain(line)}" for line in verdict.printed.splitlines()[:20]))
-    if verdict.right:
-        print(f"{path}: right; {title(verdict.exercise)} passes {verdict.proven} checks")
-    else:
-        print(f"{path}: not yet{': ' if verdict.reason else ''}{plain(verdict.reason)}")
+    print(f"{path}: {plain(repr(verdict))}")
+    if not verdict.right:
         for line in verdict.failed[:LINES]:
             print("\n".join(f"  {each}" for each in line.splitlines()))
         if len(verdict.failed) > LINES:

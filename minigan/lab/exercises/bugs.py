@@ -28,6 +28,7 @@ class Bug:
 
 
 LAYERS = tuple(("layer", name) for name in ("Dense", "LeakyReLU", "Sigmoid"))
+GAMES = ("game", "gan", "wgan", "cgan", "cwgan-gp")
 GAN_GAMES, CRITICS = ("game", "gan", "gan, minimax", "cgan"), ("game", "wgan", "cwgan")
 LOSSES = ("bce_with_logits", "wasserstein", "least_squares", "softmax_cross_entropy")
 LOSS_PROOFS = tuple(("loss", name) for name in LOSSES)
@@ -52,18 +53,18 @@ BUGS = (
     Bug(
         "bug5", "game", "Game.G_step", "self.D.deltas(D_trace, ds)[0]",
         "(ds * array_namespace(ds).ones_like(D_trace[0]))",
-        "the generators gradient does not pass through D", (("game", "gan", "wgan"),),
+        "the generators gradient does not pass through D", (GAMES,),
     ),
     Bug(
         "bug6", "game", "Game.D_step", "self.D.gradient(real, ds_real)",
         "self.D.gradient(fake[:-1] + real[-1:], ds_real)",
-        "the fake pass overwrites the real pass", (("game", "gan", "wgan"),),
+        "the fake pass overwrites the real pass", (GAMES,),
     ),
     Bug(
         "bug7", "game", "Game.descend_D",
         "        self.D_optimizer.step(self.D.theta, dtheta)\n        self.constrain()",
         "        self.constrain()\n        self.D_optimizer.step(self.D.theta, dtheta)",
-        "the clip before the step", (("game", "gan", "wgan"),),
+        "the clip before the step", (GAMES,),
     ),
     Bug(
         "bug8", "gan", "GAN.D_loss", "bce_with_logits(s_real, self.real_label)",

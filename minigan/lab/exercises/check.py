@@ -6,6 +6,7 @@ back the numbers of what cannot; those are compared here with the installed chap
 
 import contextlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -22,14 +23,16 @@ from ...gradcheck import compare
 from . import answer, child, probes
 from .bugs import Bug
 from .points import LIMIT
-from .source import PACKAGE, student_text
+from .source import PACKAGE, student_text, title
 
 SECONDS = 10.0  # an answer that takes longer is stopped
 SHOWN = 2000  # characters of what an answer prints
 LINES = 4  # of failed checks
+ROUNDING = 1e-10  # where no error is larger, other points are tried
+TRIES = 3
 
 
-@dataclass
+@dataclass(repr=False)
 class Verdict:
     r"""What became of an answer: right; or the reason, or the checks that failed."""
 
@@ -39,6 +42,12 @@ class Verdict:
     failed: list = field(default_factory=list)
     proven: int = 0
     printed: str = ""
+    error: float = 0.0
+
+    def __repr__(self):
+        if self.right:
+            return f"right; {title(self.exercise)} passes {self.proven} checks"
+        return f"not yet{': ' if self.reason else ''}{self.reason}"
 
 
 def check_file(path, seed=None):
@@ -67,8 +76,11 @@ def judge(exercise, text, path, seed=None, run=None):
         "proofs": proofs,
         "seed": seed,
     }
-    found, verdict.printed = (run or in_child)(job)
-    weigh(verdict, found, proofs, seed)
+    for job["seed"] in range(seed, seed + TRIES):
+        found, verdict.printed = (run or in_child)(job)
+        weigh(verdict, found, proofs, job["seed"])
+        if verdict.right or verdict.error > ROUNDING:
+            break
     return verdict
 
 
@@ -76,21 +88,35 @@ def weigh(verdict, found, proofs, seed):
     r"""Fill in the verdict from what the student's process found."""
     if found["error"]:
         verdict.reason = found["error"]
-    failed = {}
-    for theirs, ours in zip(found["findings"], reference(proofs, seed)):
-        line = theirs["check"] if "check" in theirs else differs(theirs, ours)
-        if theirs.get("passed", not line):
+    failed, errors, verdict.proven = {}, [float(bool(found["error"]))], 0
+    ours = iter(reference(proofs, seed))
+    for theirs in found["findings"]:
+        line = failure(theirs, ours)
+        if not line:
             verdict.proven += 1
         else:
             failed.setdefault(theirs["name"], line)
-    verdict.failed = list(failed.values())
+            errors.append(theirs.get("error", 1.0))
+    verdict.failed, verdict.error = list(failed.values()), largest(errors)
     verdict.right = bool(verdict.proven) and not failed and not found["error"]
+
+
+def largest(errors):
+    r"""The largest error; NaN counts as 1."""
+    return max(1.0 if math.isnan(error) else error for error in errors)
 
 
 @lru_cache(maxsize=8)
 def reference(proofs, seed):
-    r"""What the installed chapters give."""
-    return list(probes.findings(proofs, seed))
+    r"""The values that the installed chapters give."""
+    return list(probes.values(proofs, seed))
+
+
+def failure(theirs, ours):
+    r"""The line of a finding that failed, or "": a value takes the next of ours."""
+    if "check" in theirs:
+        return "" if theirs["passed"] else theirs["check"]
+    return differs(theirs, next(ours))
 
 
 def differs(theirs, ours):

@@ -70,7 +70,12 @@ def proven(job, package="minigan"):
 def as_json(found):
     r"""A `Check` as the line it prints and whether it passed, a `Value` as its numbers."""
     if not hasattr(found, "numbers"):
-        return {"check": str(found), "name": found.name, "passed": bool(found.passed)}
+        return {
+            "check": str(found),
+            "name": found.name,
+            "passed": bool(found.passed),
+            "error": float(found.error),
+        }
     import numpy as np
 
     numbers = np.asarray(found.numbers)

@@ -8,6 +8,7 @@ stands between the marks that `nbgrader generate_assignment` and `otter assign` 
 import ast
 import inspect
 import json
+import re
 import sys
 import textwrap
 
@@ -39,12 +40,17 @@ def check(key, function):
     if exercise is None:
         raise MiniganError(f"key: expected the name of an exercise, got {key!r}")
     if isinstance(exercise, Bug):
-        text, path = answer.read(function)[1], str(function)
+        text, path, above = answer.read(function)[1], str(function), 0
     else:
         text, path = placed(exercise, source_of(function)), "<answer>"
+        tree = ast.parse(chapter_text(exercise.chapter))
+        above = function_node(tree, exercise.function).lineno - 1
     verdict = judge(exercise, text, path)
     if not verdict.right:
-        told = [verdict.reason or "not yet:", *verdict.failed[:LINES]]
+        reason = re.sub(
+            r"^line (\d+)", lambda row: f"line {int(row[1]) - above}", verdict.reason
+        )
+        told = [reason or "not yet:", *verdict.failed[:LINES]]
         raise answer.NotAnAnswer("\n".join(told))
     if "IPython" in sys.modules:  # not printed: otter compares what is printed with nothing
         sys.modules["IPython"].display.display(verdict)
@@ -93,8 +99,8 @@ def cells(exercise, solutions, level):
     text = student_text(exercise, level)
     task = (
         f"# {title(exercise)}\n\n{derivation(exercise, text)}\n\n"
-        f'**Your task.** In `{name}` below, write what is missing in the place of "...", and '
-        "run the cell. The last cell says whether it is right."
+        f"**Your task.** In `{name}` below, write what is missing{sought(exercise)}, and run "
+        "the cell. The last cell says whether it is right."
     )
     setup = (
         "# where minigan is missing: %pip install minigan\n"
@@ -104,6 +110,13 @@ def cells(exercise, solutions, level):
     shown = marked(exercise) if solutions else with_gap(exercise, text)
     cell = code(shown, grader("answer", solution=True))
     return framed(exercise, solutions, [markdown(task), code(setup), cell], name)
+
+
+def sought(exercise):
+    r"""Which names are to be given a value, in words."""
+    if not exercise.hole or exercise.hole.startswith("return"):
+        return ""
+    return ": " + ", ".join(f"`{name}`" for name in exercise.hole.split())
 
 
 def bug_cells(bug, solutions, level):
@@ -134,7 +147,10 @@ def framed(exercise, solutions, first, what):
         return [*first, last]
     name = exercise.key.replace(".", "_")
     return [
-        raw("# ASSIGNMENT CONFIG\nexport_cell: false\ncheck_all_cell: false"),
+        raw(
+            "# ASSIGNMENT CONFIG\nexport_cell: false\ncheck_all_cell: false\n"
+            "strip_solutions_from_all_cells: true"
+        ),
         first[1],
         raw(f"# BEGIN QUESTION\nname: {name}\npoints: 1"),
         first[0],
@@ -183,7 +199,8 @@ def marked(exercise):
         length = statement_length("\n".join(lines), first)
         lines = between(lines, first, first + length).splitlines()
         shift += 2 + length - (innermost.end_lineno - innermost.lineno + 1)
-    return "\n".join(lines)
+    text = "\n".join(lines)
+    return re.sub(rf"\n *{END}\n *{BEGIN}\n", "\n", text)  # one region for neighbours
 
 
 def first_of_body(text):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...gradcheck import check_gradient, check_layer, check_loss, check_network
 from ..proofs import LOSSES, passes_of_layer
-from .games import of_game
+from .games import of_game, of_values
 from .points import (
     Curved,
     Scaled,
@@ -31,6 +31,14 @@ def findings(proofs, seed):
     for name, *told in proofs:
         for case in cases(seed):
             yield from PROOFS[name](case, *told)
+
+
+def values(proofs, seed):
+    r"""The findings that are a `Value`, in the same order."""
+    for name, *told in proofs:
+        for case in cases(seed):
+            found = (PROOFS | {"game": of_values})[name](case, *told)
+            yield from (each for each in found if isinstance(each, Value))
 
 
 def of_layer(case, name):
@@ -165,8 +173,20 @@ def of_penalty(case):
         yield check_gradient("gradient_penalty", P, D.theta, dtheta)
         yield Value("gradient_penalty: P", value)
         yield Value("gradient_penalty: its gradient", dtheta)
+    yield from of_refusals(penalty, network)
     flat = network.Network(D.layers, 0 * D.theta)
     yield from (Value(f"at slope 0: {i}", part) for i, part in enumerate(penalty(flat, x_hat)))
+
+
+def of_refusals(penalty, network):
+    r"""Critics with layers that the penalty cannot have."""
+    linear = type("Linear", (Scaled,), {"piecewise_linear": True})
+    critics = [(Wall(),), (Curved(),), (linear(),)]
+    rows, sizes = np.ones((2, 1)), [sum(map(len, getattr(c[0], "shapes", ()))) for c in critics]
+    for layers, size in zip(critics, sizes):
+        critic = network.Network(layers, np.ones(size))
+        refused = refuses(lambda critic=critic: penalty(critic, rows))
+        yield Value(f"MiniganError for {type(layers[0]).__name__}?", np.array(float(refused)))
 
 
 PROOFS = {
