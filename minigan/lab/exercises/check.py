@@ -169,8 +169,9 @@ def run_script(job):
     kept = bytearray()
 
     def drain():
-        while chunk := process.stdout.read1(65536):
-            kept.extend(chunk[: SHOWN - len(kept)])
+        with process.stdout as stream:
+            while chunk := stream.read1(65536):
+                kept.extend(chunk[: SHOWN - len(kept)])
 
     reader = threading.Thread(target=drain, daemon=True)
     reader.start()

@@ -4,7 +4,8 @@ from importlib import import_module
 
 EXAMPLES = """examples:
   minigan exercise list
-  minigan exercise start 2a                 writes exercises/layers_LeakyReLU_dx.py
+  minigan exercise start 2a                 by the equation: a file in exercises/
+  minigan exercise start Dense.dx           by the function
   minigan exercise start 2a --derive        the same without the derivation, which is yours
   minigan exercise start bug3 --to week2    a chapter with a bug in it
   minigan exercise check                    all that was started, or the files you name
