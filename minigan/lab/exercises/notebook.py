@@ -16,6 +16,7 @@ from ...errors import MiniganError
 from . import answer
 from .bugs import Bug
 from .check import LINES, judge
+from .hints import solution
 from .source import (
     PACKAGE,
     chapter_text,
@@ -120,7 +121,7 @@ def sought(exercise):
 
 
 def bug_cells(bug, solutions, level):
-    r"""The cells of a chapter with a bug; the solution is in the teacher's version alone."""
+    r"""The cells of a chapter with a bug, which is in both versions; and one for words."""
     file = f"{bug.key}_{bug.chapter}.py"
     task = (
         f"# Find the bug\n\nThe cell below is chapter `{bug.chapter}` with one bug in it, of a "
@@ -131,13 +132,14 @@ def bug_cells(bug, solutions, level):
         "# where minigan is missing: %pip install minigan\n"
         "from minigan.lab.exercises.notebook import check"
     )
-    text = student_text(bug)
+    words = "**Which line was it, and what would it have done to training?** Write here:"
     if solutions:
-        head = text[: text.index('r"""')]
-        text = head + chapter_text(bug.chapter)
-        task += f"\n\n*For the teacher:* {bug.name}; it was in `{bug.function}`."
-    cell = code(f"%%writefile {file}\n{text}".rstrip(), grader("answer"))
-    return framed(bug, solutions, [markdown(task), code(setup), cell], f'"{file}"')
+        words += f"\n\n{BEGIN}\n{solution(bug)}\n{END}"
+    asked = markdown(words) | {"metadata": grader("words", grade=True, solution=True)}
+    if solutions:
+        asked["metadata"]["tags"] = ["otter_assign_solution_cell"]
+    cell = code(f"%%writefile {file}\n{student_text(bug)}".rstrip())
+    return framed(bug, solutions, [markdown(task), code(setup), cell, asked], f'"{file}"')
 
 
 def framed(exercise, solutions, first, what):
@@ -145,16 +147,16 @@ def framed(exercise, solutions, first, what):
     last = code(f'assert check("{exercise.key}", {what})', grader("check", grade=True))
     if not solutions:
         return [*first, last]
-    name = exercise.key.replace(".", "_")
+    unsolved = "\nrun_tests: false" if isinstance(exercise, Bug) else ""
     return [
         raw(
             "# ASSIGNMENT CONFIG\nexport_cell: false\ncheck_all_cell: false\n"
-            "strip_solutions_from_all_cells: true"
+            f"strip_solutions_from_all_cells: true{unsolved}"
         ),
         first[1],
-        raw(f"# BEGIN QUESTION\nname: {name}\npoints: 1"),
+        raw(f"# BEGIN QUESTION\nname: {exercise.key.replace('.', '_')}\npoints: 1"),
         first[0],
-        first[2],
+        *first[2:],
         raw("# BEGIN TESTS"),
         last,
         raw("# END TESTS"),
@@ -225,7 +227,12 @@ def between(lines, first, last):
 
 def grader(name, grade=False, solution=False):
     r"""What nbgrader wants to know of a cell."""
-    about = {"grade": grade, "grade_id": name, "locked": grade, "schema_version": 3}
+    about = {
+        "grade": grade,
+        "grade_id": name,
+        "locked": grade and not solution,
+        "schema_version": 3,
+    }
     about |= {"solution": solution, "task": False} | ({"points": 1} if grade else {})
     return {"nbgrader": about} if grade or solution else {}
 
