@@ -44,8 +44,68 @@ PARTS = (
     "{0}[0]",
 )
 
-# Mutants that are right answers, with the reason. (exercise, the changed line): why
-EQUIVALENT = {}
+# Wrong answers that are right: the function, what tells the change, and why it changes nothing.
+EQUIVALENT = (
+    (
+        "layers.LeakyReLU.slopes",
+        "x = xp.real(x)",
+        "NumPy compares complex numbers by real part",
+    ),
+    (
+        "layers.LeakyReLU.slopes",
+        "-> (xp.maximum(self.slope, xp.astype(",
+        "a maximum of the same",
+    ),
+    (
+        "layers.LeakyReLU.dx",
+        "[27] x -> (y)",
+        "y has the sign of x, and is 0 or less where x is",
+    ),
+    ("layers.LeakyReLU.tangent", "[26] x -> (y)", "the same"),
+    ("layers.LeakyReLU.tangent", "[29] y -> ", "dx does not use y"),
+    ("layers.sigmoid", "-> (np.errstate())", "the warning alone; infinity is meant"),
+    ("layers.Sigmoid.tangent", "[26] x -> ", "dx does not use x"),
+    ("losses.least_squares", "s - t -> (-(s - t))", "it is squared"),
+    ("losses.bce_with_logits", "xp.real(s) > 0 -> (xp.real(s) >= 0)", "both forms agree at 0"),
+    ("losses.bce_with_logits", "xp.real(s) -> (s)", "complex numbers compare by real part"),
+    (
+        "losses.bce_with_logits",
+        "positive = xp.real(s) > 0 [28] 0 -> (1)",
+        "both agree at 0 to 1",
+    ),
+    (
+        "network.Network.accumulate",
+        "-> (self.theta)",
+        "a theta without entries is its own zero",
+    ),
+    ("network.Network.accumulate", "[42] 1 -> (2)", "NumPy reads any negative size as -1"),
+    ("game.Game.update", "stop=1) -> (self.D.deltas(", "one delta more, which nobody needs"),
+    ("game.Game.update", "stop=1) [68] 1 -> (0)", "the same"),
+    ("game.Game.descend_D", "penalty[1] [38] 1 -> (-1)", "the last of a pair"),
+    ("cgan.Conditional.condition", "-> (xp.arange(self.n_classes))", "NumPy has one device"),
+    ("cgan.Conditional.G_input", "axis=1) [57] 1 -> (-1)", "the last axis of two"),
+    ("cgan.Conditional.D_input", "axis=1) [57] 1 -> (-1)", "the last axis of two"),
+    ("wgan.WGAN.critic_steps", "-> (max(self.n_critic, 100))", "a maximum of the same"),
+    ("wgan.WGAN.critic_steps", "[56] 500 -> (-500)", "the same remainders are 0"),
+    ("penalty.gradient_penalty", "[30] 1 -> (-1)", "the last axis of two"),
+    ("penalty.gradient_penalty", "[59] 1 -> (-1)", "the last axis of two"),
+    ("penalty.gradient_penalty", "[46] 1 -> (-1)", "the last axis of two"),
+    ("penalty.gradient_penalty", "[41] 1 -> (2)", "NumPy reads any negative size as -1"),
+    ("penalty.gradient_penalty", "[64] 1.0 -> (", "it divides a g that is 0"),
+    ("penalty.gradient_penalty", "0 * (layer.tangent_dparams(", "db is 0 already"),
+    ("penalty.gradient_penalty", "xp.real(excess) > 0 -> (xp.real(excess) >= 0)", "0 is 0"),
+    ("penalty.gradient_penalty", "xp.real(excess) -> (excess)", "compared by real part"),
+    ("penalty.gradient_penalty", "[62] 1 -> (0)", "no linear layer's rule uses its y"),
+    ("penalty.WGANGP.penalty", "+ (1 - eps) * x_fake, c))[::-1]", "a mean over the same rows"),
+    ("penalty.WGANGP.penalty", "-> (rng.random((x.shape[0], 1), self", "NumPy, float64"),
+    ("penalty.WGANGP.penalty", "[39] x -> (x_fake)", "as many rows"),
+)
+
+
+def is_right(exercise, what):
+    """Whether a change is one of those that change nothing."""
+    function = f"{exercise.chapter}.{exercise.function}"
+    return any(function == where and told in what for where, told, _ in EQUIVALENT)
 
 
 def spans(exercise):

@@ -63,10 +63,11 @@ def start_command(args):
     progress.begin(folder, exercise.key, path.name, level)
     print(f"{path}\n{title(exercise)}")
     if isinstance(exercise, Bug):
-        print("One line of this chapter is wrong. Find it and mend it.")
+        print("Something is wrong in this chapter, in one place. Find it and mend it.")
     else:
-        lines = ", ".join(map(str, gaps(function_node(ast.parse(text), exercise.function))))
-        print(f'Write what is missing in the place of "..." on line {lines}.')
+        lines = gaps(function_node(ast.parse(text), exercise.function))
+        where = f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))}"
+        print(f'Write what is missing in the place of "..." on {where}.')
     print(f"Then: minigan exercise check {quoted(path)}")
     return 0
 

@@ -18,8 +18,10 @@ def hints(exercise):
         ]
     own = [p for p in paragraphs(exercise) if number_of(p) in numbers(exercise)]
     rest = [p for p in paragraphs(exercise) if p.startswith(exercise.gives_away or ("\0",))]
+    first = definition(exercise)
+    nudge = [f"It follows from the definition.\n\n{first}"] if first not in own else []
     return [
-        f"It follows from the definition.\n\n{definition(exercise)}",
+        *nudge,
         "The chapter derives it so.\n\n" + "\n\n".join([*own, *rest]),
         used(exercise),
     ]

@@ -113,7 +113,9 @@ def of_passes(made, rng, x, v, u):
         yield Value(f"length of {what}", np.array([float(len(arrays))]))
         yield from (Value(f"network {what}[{l}]", array) for l, array in enumerate(arrays))
     stopped = made.deltas(trace, v, stop=1)
-    yield Value("deltas with stop: None?", np.array([float(d is None) for d in stopped]))
+    yield Value(
+        "deltas, stop=1: None is 1, an array 0", np.array([float(d is None) for d in stopped])
+    )
     factors = frozen(rng.standard_normal((len(x), 1)))
     gradient = made.accumulate(trace, deltas, factors=factors)
     yield Value("accumulate with factors", gradient)
@@ -181,7 +183,8 @@ def of_penalty(case):
 def of_refusals(penalty, network):
     r"""Critics with layers that the penalty cannot have."""
     linear = type("Linear", (Scaled,), {"piecewise_linear": True})
-    critics = [(Wall(),), (Curved(),), (linear(),)]
+    silent = type("Silent", (Wall,), {"tangent": lambda self, u, x, y: u})
+    critics = [(Wall(),), (Curved(),), (linear(),), (silent(),)]
     rows, sizes = np.ones((2, 1)), [sum(map(len, getattr(c[0], "shapes", ()))) for c in critics]
     for layers, size in zip(critics, sizes):
         critic = network.Network(layers, np.ones(size))
