@@ -276,9 +276,7 @@ def wrong_answers(exercise):
             differs = ast.dump(ast.parse(text)) != right
         except SyntaxError:
             continue
-        if differs and what not in EQUIVALENT.get(
-            f"{exercise.chapter}.{exercise.function}", ()
-        ):
+        if differs and not is_right(exercise, what):
             kept[what] = text
     return kept
 

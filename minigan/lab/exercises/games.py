@@ -8,11 +8,14 @@ from .points import Curved, Value, frozen
 
 
 def of_game(case, *names):
-    r"""The gradient of each step, by forward passes alone, and then `of_values`."""
+    r"""The gradient of each step, by forward passes alone, and then `of_values`.
+
+    The first game is played with a curved critic too, if it may have one.
+    """
     for name in names:
         game = small(name, case)
         yield from of_gradients(game)
-        if not hasattr(game.model, "penalty_weight"):  # whose critic must not be curved
+        if name == names[0] and not hasattr(game.model, "penalty_weight"):
             D = game.model.D
             game.model.D = type(D)([Curved(), *D.layers], D.theta)
             yield from of_gradients(game)

@@ -7,6 +7,7 @@ lines are found in its syntax tree, and `...` stands in their place.
 import ast
 import functools
 import re
+from itertools import accumulate
 from pathlib import Path
 
 from ...errors import MiniganError
@@ -109,12 +110,16 @@ def with_bug(bug, text):
 # ---- the hole ----
 
 
+@functools.lru_cache(maxsize=4)
+def lines_of(text):
+    r"""The lines of a text, and where in it each begins."""
+    lines = text.splitlines(keepends=True)
+    return lines, [0, *accumulate(map(len, lines))]
+
+
 def span(text, node):
     r"""Where a node begins and ends in the text, which `ast` counts in bytes of UTF-8."""
-    lines = text.splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
+    lines, starts = lines_of(text)
 
     def at(row, column):
         return starts[row - 1] + len(lines[row - 1].encode()[:column].decode())
