@@ -9,6 +9,7 @@ tries them all and tells what became of them.
 """
 
 import ast
+import contextlib
 import copy
 import sys
 import time
@@ -263,21 +264,23 @@ def bug_answers(bug):
     return {"the bug itself": source.student_text(bug)} | typical(whole) | mutants(whole)
 
 
-def wrong_answers(exercise):
-    """{what: text} of all wrong answers, those that are no Python or no change left out."""
+def candidates(exercise):
+    """{what: text} of all answers that should be wrong."""
     if isinstance(exercise, Bug):
         found = bug_answers(exercise)
     else:
         found = typical(exercise) | mutants(exercise)
+    return {what: text for what, text in found.items() if not is_right(exercise, what)}
+
+
+def wrong_answers(exercise, every=1):
+    """{what: text} of the candidates, or of every so manieth, that are Python and a change."""
     right = ast.dump(ast.parse(source.chapter_text(exercise.chapter)))
     kept = {}
-    for what, text in found.items():
-        try:
-            differs = ast.dump(ast.parse(text)) != right
-        except SyntaxError:
-            continue
-        if differs and not is_right(exercise, what):
-            kept[what] = text
+    for what, text in list(candidates(exercise).items())[::every]:
+        with contextlib.suppress(SyntaxError):
+            if ast.dump(ast.parse(text)) != right:
+                kept[what] = text
     return kept
 
 
