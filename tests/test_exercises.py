@@ -6,6 +6,7 @@ import json
 import linecache
 import re
 import time
+from pathlib import Path
 
 import pytest
 from bug_zoo import ZOO
@@ -425,3 +426,12 @@ def test_all_notebooks_are_written(tmp_path, capsys):
     assert main(["exercise", "export", "--notebook", "--to", str(tmp_path / "n")]) == 0
     assert len(list((tmp_path / "n").glob("*.ipynb"))) == len(ALL)
     assert main(["exercise", "export", "--to", str(tmp_path)]) == 2
+
+
+def test_the_course_names_exercises_that_there_are():
+    page = Path(__file__).resolve().parents[1] / "docs" / "pages" / "course.md"
+    rows = re.findall(r"^\| (`.*) \| \d+ \|$", page.read_text("utf-8"), re.M)
+    named = [name for row in rows for name in re.findall(r"`([^`-][^`]*)`", row)]
+    assert len(named) > 40
+    for name in named:
+        assert find(name, source.numbers).key.endswith(name)
