@@ -46,7 +46,7 @@ POINTS = {"n_noise": 2, "slope": 0.0, "G_hidden": (128,) * 4, "D_hidden": (128,)
 POINTS |= {"lr_decay": True, "ema_decay": 0.999, "batch_size": 256}
 RATE = {"lr": 2.5e-3, "D_lr": 2.5e-3}
 FOR_POINTS = {
-    "gan": {"steps": 20000, "real_label": 1.0, "lr": 1e-3, "D_lr": 1e-3},
+    "gan": {"steps": 20000, "batch_size": 512, "real_label": 1.0, "lr": 1e-3, "D_lr": 1e-3},
     "wgan": {"steps": 10000, "batch_size": 128, "clip": 0.1, "ema_decay": 0.0},
     "wgan-gp": {"steps": 15000, "penalty_weight": 0.3, "n_critic": 2} | RATE,
     "lsgan": {"steps": 20000, "lr": 1e-3, "D_lr": 1e-3},
