@@ -61,7 +61,7 @@ DATA = {"ring": (ring, ring_modes(), 0.01), "grid": (grid, grid_modes(), 0.05)}
 
 
 def mixture(args):
-    """PacGAN's protocol, and the recipes of the command line, which are a table of their own."""
+    """PacGAN's protocol; the recipes, those of the command line, are a table of their own."""
     make, modes, std = DATA[args.row]
     yield f"{args.row} recipes", recipe_table(args.row)
     columns = f"modes of {len(modes)}", "high quality", "KL divergence", "trials", "CPU s each"
@@ -190,7 +190,7 @@ def average(args):
     for name in args.only or ["gan", "cgan"]:
         found = {"the last parameters": [], "their average, 0.999": []}
         for seed in args.seeds:
-            model = trained(name, data, seed=seed, ema_decay=0.999, **RECIPES[name])
+            model = trained(name, data, seed=seed, **RECIPES[name] | {"ema_decay": 0.999})
             for how, network in zip(found, (None, model.G_average)):
                 model.G_average = network
                 x = model.sample(10_000, 1, *[ASKED] * (model.n_condition > 0))

@@ -6,7 +6,7 @@ against the forward pass alone, which knows nothing of derivatives, in three way
 **Complex step**, the reference. For f analytic, Taylor's series along $i h u$ is
 $f(x + ihu) = f(x) + ih\,f'(x)u - \tfrac{h^2}{2} f''(x)[u, u] - \dots$, and so
 
-(36) $f'(x)u = \dfrac{\mathrm{Im}\, f(x + ihu)}{h} + O(h^2)$
+(44) $f'(x)u = \dfrac{\mathrm{Im}\, f(x + ihu)}{h} + O(h^2)$
 
 Nothing is subtracted, so nothing cancels: with $h = 10^{-30}$ the error term is
 $10^{-60}$ and the answer is exact to rounding.
@@ -14,11 +14,11 @@ $10^{-60}$ and the answer is exact to rounding.
 **Adjoint test.** Forward mode carries a step u to $J u$, backward mode carries a delta v to
 $J^\top v$, and the two can only agree if both are right:
 
-(37) $\langle v, J u\rangle = \langle J^\top v, u\rangle$ for every u and v
+(45) $\langle v, J u\rangle = \langle J^\top v, u\rangle$ for every u and v
 
 **Central difference**, for code that cannot take complex numbers.
 
-(38) $f'(x)u = \dfrac{f(x + hu) - f(x - hu)}{2h} + O(h^2)$
+(46) $f'(x)u = \dfrac{f(x + hu) - f(x - hu)}{2h} + O(h^2)$
 
 Rounding adds an error of $\varepsilon/h$, ε being the dtype's precision; the sum of the two is
 least near $h = \varepsilon^{1/3}$, where it is about $\varepsilon^{2/3}$. The step
@@ -81,13 +81,13 @@ class Checks(list):
 
 
 def complex_step(f: Callable, x: Array, u: Array) -> Array:
-    r"""(36) The derivative of f at x along u; x and u real, of one shape."""
+    r"""(44) The derivative of f at x along u; x and u real, of one shape."""
     xp = array_namespace(x, u)
     return xp.imag(f(to_complex(x) + 1j * H * to_complex(u))) / H
 
 
 def central_difference(f: Callable, x: Array, u: Array) -> Array:
-    r"""(38) The same from two real evaluations, $h = \varepsilon^{1/3}$ for x's dtype."""
+    r"""(46) The same from two real evaluations, $h = \varepsilon^{1/3}$ for x's dtype."""
     h = step_size(x)
     return (f(x + h * u) - f(x - h * u)) / (2 * h)
 
@@ -207,7 +207,7 @@ def _gradients(layer, method, n, *args):
 
 
 def check_adjoint(name: str, v: Array, Ju: Array, JTv: Array, u: Array) -> Check:
-    r"""(37) $\langle v, Ju\rangle = \langle J^\top v, u\rangle$, relative to $\|v\|\|Ju\|$."""
+    r"""(45) $\langle v, Ju\rangle = \langle J^\top v, u\rangle$, relative to $\|v\|\|Ju\|$."""
     v, Ju, JTv, u = (np.asarray(to_numpy(a), dtype=float).ravel() for a in (v, Ju, JTv, u))
     forward, backward = v @ Ju, JTv @ u
     size = max(np.linalg.norm(v) * np.linalg.norm(Ju), np.linalg.norm(JTv) * np.linalg.norm(u))
@@ -217,7 +217,7 @@ def check_adjoint(name: str, v: Array, Ju: Array, JTv: Array, u: Array) -> Check
 
 
 def check_rows(name: str, f: Callable, x: Array) -> Check:
-    r"""Is each row of f(x) made of the same row of x alone, as (19) takes it to be?"""
+    r"""Is each row of f(x) made of the same row of x alone, as (21) takes it to be?"""
     error = mixing(f, array_namespace(x).concat([x, x])[:2, ...])
     worst = f"a row moves by {error:.6g} when another is changed"
     return Check(name, "comparison", error, worst, 0.0)
@@ -232,7 +232,7 @@ def check_loss(loss: Callable, s: Array, t: Array, method: str = "complex step")
 def check_network(
     network: Network, x: Array, method: str = "complex step", seed: int = 0
 ) -> Checks:
-    r"""Prove (9), (10) and (11), and that no rows mix, for a network on rows x (m, n), real."""
+    r"""Prove (10), (11) and (12), and that no rows mix, for a network; x (m, n) real."""
     require_floats(x, network.theta)
     rng = stream(seed, "vectors of a proof")
     trace = network.forward(x)
@@ -269,7 +269,7 @@ def require_floats(*arrays):
 
 
 def avoid_kink(layer, x, method):
-    r"""Raises MiniganError if an entry of x is so near the layer's bend that (38) straddles it,
+    r"""Raises MiniganError if an entry of x is so near the layer's bend that (46) straddles it,
     or, for the complex step, exactly on it.
     """
     kink = getattr(layer, "kink", None)
