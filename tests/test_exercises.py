@@ -177,7 +177,7 @@ CHANGES = {
     "a missing one": (("def slopes", "def slope"), "LeakyReLU.slopes is missing"),
     "a new one": (("def require", "def helper():\n    pass\n\n\ndef require"), "helper is new"),
     "its arguments": (
-        ("def dx(self, dy, x, y, W, b)", "def dx(self, dy, *rest)"),
+        ("def dx(self, dy, x, y, W, b=None)", "def dx(self, dy, *rest)"),
         "was changed",
     ),
     "a constant": (("kink = 0.0", "kink = 1.0"), "outside Dense.dx was changed"),
@@ -404,14 +404,14 @@ def defined(text, name):
 
 
 def test_the_check_of_a_notebook_raises_what_is_wrong():
-    right = defined("def dx(self, dy, x, y, W, b):\n    return dy @ W.T\n", "dx")
+    right = defined("def dx(self, dy, x, y, W, b=None):\n    return dy @ W.T\n", "dx")
     assert notebook.check(DX.key, right).right
     for body, told in (
         ("return dy @ W.T * 3", "FAIL at Dense.dx"),
         ("...", r'line 2: "\.\.\." still stands'),
         ("raise NotImplementedError()", "line 2: this still stands where the answer belongs"),
     ):
-        wrong = defined(f"def dx(self, dy, x, y, W, b):\n    {body}\n", "dx")
+        wrong = defined(f"def dx(self, dy, x, y, W, b=None):\n    {body}\n", "dx")
         with pytest.raises(answer.NotAnAnswer, match=told):
             notebook.check(DX.key, wrong)
     with pytest.raises(answer.NotAnAnswer, match="the library's own"):

@@ -14,7 +14,7 @@ import re
 from ...errors import MiniganError
 from ..files import read_bytes
 from .bugs import Bug
-from .source import chapter_text, function_node, gaps
+from .source import chapter_text, function_node, gaps, student_text
 from .table import BUGS, EXERCISES
 
 LARGEST = 1_000_000  # bytes; the longest chapter has 20,000
@@ -97,7 +97,9 @@ def look(exercise, text):
             raise NotAnAnswer(f'line {line}: "..." still stands where the answer belongs')
     for node in suspects:
         for each in ast.walk(node):
-            plain(each, tree, known, getattr(exercise, "refused", ()))
+            plain(each, known)
+    if not isinstance(exercise, Bug):
+        no_more_of(exercise, suspects[0])
 
 
 def parsed(text):
@@ -160,10 +162,15 @@ def only_this_changed(exercise, tree, original):
     if extra:
         raise NotAnAnswer(f"{extra[0]} is new; the whole answer stands in {name}")
     same_imports(tree, original)
-    if ast.dump(theirs[name].args) != ast.dump(ours[name].args) or theirs[name].decorator_list:
+    if head(theirs[name]) != head(ours[name]):
         raise NotAnAnswer(f"{name}: the line with `def` was changed; leave it as it was")
     if bare(tree, name) != bare(original, name):
         raise NotAnAnswer(f"something outside {name} was changed; leave it as it was")
+
+
+def head(function):
+    r"""What the lines say that stand above a function's body, but for its name."""
+    return [ast.dump(each) for each in (function.args, *function.decorator_list)]
 
 
 def same_imports(tree, original):
@@ -188,7 +195,20 @@ def names_in(tree):
     return names | {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
 
 
-def plain(node, tree, known, refused):
+def no_more_of(exercise, node):
+    r"""A name that the exercise refuses stands only where the chapter has it."""
+    left = function_node(ast.parse(student_text(exercise)), exercise.function)
+    for name in exercise.refused:
+        before, after = (
+            [n for n in ast.walk(f) if name in (getattr(n, "id", 0), getattr(n, "attr", 0))]
+            for f in (left, node)
+        )
+        if len(after) > len(before):
+            line = max(each.lineno for each in after)
+            raise NotAnAnswer(f"line {line}: {name} knows the result already; write it out")
+
+
+def plain(node, known):
     r"""Raises NotAnAnswer if a node of an answer is none of its business."""
     at = f"line {getattr(node, 'lineno', 0)}: "
     name = getattr(node, "id", None) or getattr(node, "attr", None)
@@ -196,10 +216,8 @@ def plain(node, tree, known, refused):
         raise NotAnAnswer(at + "an answer keeps to its own names")
     if isinstance(node, ast.Constant) and isinstance(node.value, (complex, bytes)):
         raise NotAnAnswer(at + "an answer computes with real numbers; it measures nothing")
-    if not isinstance(name, str) or (name in known and name not in refused):
+    if not isinstance(name, str) or name in known:
         return
-    if name in refused:
-        raise NotAnAnswer(f"{at}{name} knows the result already; write out what is asked")
     is_builtin = isinstance(node, ast.Name) and hasattr(builtins, name)
     if name.startswith("__") or name in READERS or (is_builtin and name not in BUILTINS):
         if name == "NotImplementedError":  # which nbgrader puts there

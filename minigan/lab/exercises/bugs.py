@@ -28,11 +28,14 @@ class Bug:
 
 
 LAYERS = tuple(("layer", name) for name in ("Dense", "LeakyReLU", "Sigmoid"))
-GAMES = ("game", "gan", "wgan", "cgan", "cwgan-gp")
+GAMES = ("game", "gan", "wgan", "cgan", "cwgan-gp", "r3gan")
 GAN_GAMES, CRITICS = ("game", "gan", "gan, minimax", "cgan"), ("game", "wgan", "cwgan")
-LOSSES = ("bce_with_logits", "wasserstein", "least_squares", "softmax_cross_entropy")
+LOSSES = (
+    "bce_with_logits", "wasserstein", "least_squares", "relativistic", "softmax_cross_entropy"
+)  # fmt: skip
 LOSS_PROOFS = tuple(("loss", name) for name in LOSSES)
 OPTIM_PROOFS = tuple(("optimizer", name) for name in ("SGD", "RMSProp", "Adam"))
+PENALTIES = ("penalty", "gradient_penalty"), ("penalty", "zero_centred_penalty")
 BUGS = (
     Bug(
         "bug1", "layers", "LeakyReLU.dx", "self.slopes(x) * dy", "dy * (x > 0)",
@@ -89,13 +92,13 @@ BUGS = (
         "a condition given to G but not to D", (("game", "cgan", "cwgan"),),
     ),
     Bug(
-        "bug12", "penalty", "gradient_penalty", "xp.concat(grads)", "0 * D.theta",
-        "the penalty without its second derivative", (("penalty",),),
+        "bug12", "penalty", "three_passes", "D.accumulate(trace, deltas, tangents=tangents)",
+        "0 * D.theta", "the penalty without its second derivative", PENALTIES,
     ),
     Bug(
         "bug13", "penalty", "gradient_penalty",
         "xp.sum(g * g, axis=1, keepdims=True)", "xp.sum(g * g, keepdims=True)",
-        "the penalty of the whole batch at once", (("penalty",),),
+        "the penalty of the whole batch at once", PENALTIES,
     ),
     Bug(
         "bug14", "optim", "Adam.rates", "(1 - self.beta1**self.t)", "(1 - self.beta1)",

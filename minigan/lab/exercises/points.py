@@ -5,6 +5,7 @@ from importlib import import_module
 
 import numpy as np
 
+from ...arrays import stream
 from ...errors import MiniganError
 from ...layers import Layer
 
@@ -21,7 +22,7 @@ class Value:
 
 def cases(seed):
     r"""(seed, rows, widths): one row, width 1, a square, and something random."""
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "cases of an exercise", 0)
     m, *widths = (int(n) for n in rng.integers(2, 7, 5))
     seeds = [int(n) for n in rng.integers(0, 2**31, 4)]
     k = widths[0]

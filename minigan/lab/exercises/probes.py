@@ -7,8 +7,12 @@ proves; it is compared with what the installed chapter gives at the same point, 
 that called, so that this one holds no answer at all.
 """
 
+import contextlib
+from types import SimpleNamespace
+
 import numpy as np
 
+from ...arrays import stream
 from ...gradcheck import check_gradient, check_layer, check_loss, check_network
 from ..proofs import LOSSES, passes_of_layer
 from .games import of_game, of_values
@@ -44,7 +48,7 @@ def values(proofs, seed):
 def of_layer(case, name):
     r"""A layer of chapter 1: `check_layer`, its forward pass, and its values at the bend."""
     seed, m, (n, *_, k) = case
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "cases of an exercise", 1)
     layers = chapter("layers")
     x, W, b, dy, u = (rng.standard_normal(s) for s in ((m, n), (n, k), (k,), (m, n), (m, n)))
     made, params = {
@@ -52,6 +56,8 @@ def of_layer(case, name):
         "LeakyReLU": lambda: (layers.LeakyReLU((0.2, 0.0, 0.7)[seed % 3]), ()),
         "Sigmoid": lambda: (layers.Sigmoid(), ()),
     }[name]()
+    if name == "Dense":
+        yield from check_layer(unchanging(layers.Dense(n, k, bias=False)), x, W, seed=seed)
     layer = unchanging(made)
     yield from check_layer(layer, x, *params, seed=seed)
     yield Value(f"{name}.forward", layer.forward(x, *params))
@@ -71,7 +77,7 @@ def of_layer(case, name):
 def of_loss(case, name):
     r"""A loss of chapter 2: its value, and its derivative by `check_loss`."""
     seed, m, (*_, k) = case
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "cases of an exercise", 2)
     loss = getattr(chapter("losses"), name)
     if name == "softmax_cross_entropy":
         s = rng.standard_normal((m, k + 1))
@@ -91,7 +97,7 @@ def of_loss(case, name):
 def of_network(case):
     r"""The passes of chapter 3 by `check_network`, and what they return besides."""
     seed, m, sizes = case
-    rng, network = np.random.default_rng(seed), chapter("network")
+    rng, network = stream(seed, "cases of an exercise", 3), chapter("network")
     plain = network.mlp(sizes, rng, output="sigmoid", dtype="float64")
     plain.theta += 0.1 * rng.standard_normal(plain.theta.shape)
     layers = [Curved(), plain.layers[0], Scaled(), *plain.layers[1:]]
@@ -101,7 +107,8 @@ def of_network(case):
         x, v, u = (rng.standard_normal((m, n)) for n in (sizes[0], sizes[-1], sizes[0]))
         yield from check_network(made, x, seed=seed)
         yield from of_passes(made, rng, x, v, u)
-    yield from of_odd_networks(network, rng.standard_normal((m, sizes[0])), sizes[0])
+    yield from of_two_gradients(network, m, sizes, rng)
+    yield from of_odd_networks(network, rng.standard_normal((m, sizes[0])), rng)
 
 
 def of_passes(made, rng, x, v, u):
@@ -121,7 +128,31 @@ def of_passes(made, rng, x, v, u):
     yield Value("accumulate with factors", gradient)
 
 
-def of_odd_networks(network, x, n):
+def of_two_gradients(network, m, sizes, rng):
+    r"""The gradient of a loss and of what its tangents add up to, each alone and both at once.
+
+    f, v, u : factors of the rows, what the scores are weighted with, the tangents' start
+    """
+    made = network.mlp(sizes, rng, bias=False, dtype="float64")
+    twin = type("Twin", (type(made.layers[0]),), {})  # another class with Dense's rules
+    made.layers.append(twin(sizes[-1], 2))
+    theta = rng.standard_normal(made.theta.size + 2 * sizes[-1] + 2)
+    f, v, x, u = (rng.standard_normal((m, n)) for n in (1, 2, sizes[0], sizes[0]))
+
+    def both(theta):
+        moved = network.Network(made.layers, theta)
+        trace = moved.forward(x)
+        return np.sum(v * (f * trace[-1] + moved.tangents(trace, u)[-1]))
+
+    made = network.Network(made.layers, theta)
+    trace = made.forward(x)
+    deltas, tangents = made.deltas(trace, v), made.tangents(trace, u)
+    dtheta = made.accumulate(trace, deltas, frozen(f), [*map(frozen, tangents)])
+    yield check_gradient("gradient of both", both, theta, dtheta)
+    yield Value("gradient of the tangents", made.accumulate(trace, deltas, tangents=tangents))
+
+
+def of_odd_networks(network, x, rng):
     r"""A network without parameters, one that x does not fit, one that knows no tangent."""
     bare, wall = (
         network.Network([Curved()], np.zeros(0)),
@@ -129,7 +160,7 @@ def of_odd_networks(network, x, n):
     )
     shape = bare.gradient(bare.forward(x), x).shape
     yield Value("network without parameters: shape of dtheta", np.array(shape, float))
-    wide = network.mlp((n + 1, 2), np.random.default_rng(0), dtype="float64")
+    wide = network.mlp((x.shape[1] + 1, 2), rng, dtype="float64")
     refused = refuses(lambda: wide.forward(x)), refuses(lambda: wall.tangents([x, x], x))
     yield Value("MiniganError where a layer cannot go on?", np.array(refused, float))
 
@@ -137,14 +168,15 @@ def of_odd_networks(network, x, n):
 def of_init(case, name):
     r"""How weights are drawn: the same numbers from the same generator."""
     seed, m, (n, *_, k) = case
-    drawn = getattr(chapter("network"), name)(np.random.default_rng(seed), n, m + k)
+    rng = stream(seed, "cases of an exercise", 4)
+    drawn = getattr(chapter("network"), name)(rng, n, m + k)
     yield Value(f"{name}(rng, {n}, {m + k})", drawn)
 
 
 def of_optimizer(case, name):
     r"""The parameters after each of six steps, one of them with a gradient that is zero."""
     seed, m, (n, *_) = case
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "cases of an exercise", 5)
     cls = getattr(chapter("optim"), name)
     own = {"SGD": ("momentum",), "RMSProp": ("rho",), "Adam": ("beta1", "beta2")}[name]
     optimizer = cls(rng.uniform(0.01, 0.1), **{rate: rng.uniform(0.3, 0.9) for rate in own})
@@ -157,24 +189,39 @@ def of_optimizer(case, name):
         yield Value(f"{name}: theta after step {t}", theta.copy())
 
 
-def of_penalty(case):
-    r"""The penalty of chapter 10: its value, and its gradient in theta by the complex step."""
+def of_rates(case):
+    r"""The rates that an iteration sees, and those after it, however it ends."""
+    rng, optim = stream(case[0], "cases of an exercise", 9), chapter("optim")
+    G, D = (optim.SGD(rng.uniform(0.01, 0.1)) for _ in "GD")
+    model = SimpleNamespace(G_optimizer=G, D_optimizer=D)
+    for part, ends in ((0.0, ""), (rng.uniform(0.1, 0.9), ""), (0.5, "an error")):
+        with contextlib.suppress(ZeroDivisionError), chapter("training").decayed(model, part):
+            yield Value(f"both rates within, {part:.2g} of the run", np.array([G.lr, D.lr]))
+            1 / (not ends)
+        yield Value(f"both rates after {ends or 'it'}", np.array([G.lr, D.lr]))
+
+
+def of_penalty(case, name):
+    r"""A penalty of chapter 11: its value, and its gradient in theta by the complex step."""
     seed, m, sizes = case
-    rng, network = np.random.default_rng(seed), chapter("network")
-    penalty = chapter("penalty").gradient_penalty
+    rng, network = stream(seed, "cases of an exercise", 6), chapter("network")
+    penalty, narrow = getattr(chapter("penalty"), name), max(1, sizes[0] - 1)
+    ways = {
+        "gradient_penalty": ((False, None), (True, None), (False, narrow)),
+        "zero_centred_penalty": ((None,), (narrow,)),
+    }[name]
     D = network.mlp((*sizes[:-1], 1), rng, dtype="float64")
     D.theta += 0.3 * rng.standard_normal(D.theta.shape)
     x_hat, weight = frozen(rng.standard_normal((m, sizes[0]))), float(rng.uniform(0.5, 3))
-    for one_sided, n in ((False, None), (True, None), (False, max(1, sizes[0] - 1))):
-        options = weight, one_sided, n
+    for options in ((weight, *way) for way in ways):
 
         def P(theta, options=options):
             return penalty(network.Network(D.layers, theta), x_hat, *options)[0]
 
         value, dtheta = penalty(D, x_hat, *options)
-        yield check_gradient("gradient_penalty", P, D.theta, dtheta)
-        yield Value("gradient_penalty: P", value)
-        yield Value("gradient_penalty: its gradient", dtheta)
+        yield check_gradient(name, P, D.theta, dtheta)
+        yield Value(f"{name}: P", value)
+        yield Value(f"{name}: its gradient", dtheta)
     yield from of_refusals(penalty, network)
     flat = network.Network(D.layers, 0 * D.theta)
     yield from (Value(f"at slope 0: {i}", part) for i, part in enumerate(penalty(flat, x_hat)))
@@ -199,5 +246,6 @@ PROOFS = {
     "init": of_init,
     "optimizer": of_optimizer,
     "penalty": of_penalty,
+    "rates": of_rates,
     "game": of_game,
 }

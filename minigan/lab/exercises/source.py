@@ -136,29 +136,34 @@ def holes(exercise, text):
     if not exercise.hole:
         body = node.body[1:] if ast.get_docstring(node) else node.body
         return [(span(text, body[0])[0], span(text, body[-1])[1])]
-    if exercise.hole.startswith("return"):
-        nodes = [returned(node, exercise.hole)]
-    else:
-        nodes = assigned(node, exercise.hole.split())
-    return sorted(span(text, each) for each in nodes)
+    return sorted(span(text, each) for each in taken_out(exercise, node))
+
+
+def taken_out(exercise, node):
+    r"""The expressions in a function that the words of the exercise's hole stand for."""
+    words = exercise.hole.split()
+    yield from assigned(node, [word for word in words if not word.startswith("return")])
+    yield from (returned(node, word) for word in words if word.startswith("return"))
 
 
 def returned(node, hole):
     r"""What "return", "return[1]" or "return.right" means in a function."""
-    value = [each for each in ast.walk(node) if isinstance(each, ast.Return)][-1].value
+    values = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
     if hole == "return.right":
-        return value.right
-    return value.elts[int(hole[7:-1])] if "[" in hole else value
+        return values[-1].right
+    if hole == "return":
+        return values[-1]
+    pairs = [each.body if isinstance(each, ast.IfExp) else each for each in values]
+    return next(e for e in pairs if len(getattr(e, "elts", "")) > 1).elts[int(hole[7:-1])]
 
 
 def assigned(node, names):
     r"""The values of all assignments to one of these names."""
     for each in ast.walk(node):
-        if isinstance(each, ast.Assign):
-            targets = {
-                n.id for t in each.targets for n in ast.walk(t) if isinstance(n, ast.Name)
-            }
-            if targets & set(names):
+        if isinstance(each, (ast.Assign, ast.AugAssign)):
+            targets = each.targets if isinstance(each, ast.Assign) else [each.target]
+            inside = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+            if inside & set(names):
                 yield each.value
 
 

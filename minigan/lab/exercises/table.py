@@ -18,15 +18,16 @@ class Exercise:
 
     chapter, function : such as "layers" and "Dense.dx"
     proof : the function of `probes` that proves it, and what it is told
-    hole : what is taken out: "" for the whole body; names, for the values that are assigned to
-        them; "return[1]" for that part of the pair that is returned, "return.right" for the
-        right factor
+    hole : what is taken out: "" for the whole body; else names, for the values that are
+        assigned to them, and "return", "return[1]" for that part of a pair that is returned,
+        "return.right" for the right factor
     part : tells two exercises in one function apart
     equations : which of the docstring's equations are meant, counted from 0; () for all
     derive : if there is a second level, what it takes out as well: "equation", the docstring's
         numbered paragraph and what gives it away; "around", the latter alone
     gives_away : how further paragraphs begin that tell the derivation
-    refused : names that would make the answer a call of a function that knows it
+    refused : names that would make the answer a call of a function that knows it; they may
+        stand where the chapter has them
     """
 
     chapter: str
@@ -66,20 +67,26 @@ def network(function, **options):
     return Exercise("network", f"Network.{function}", ("network",), **options)
 
 
+def penalty(function, *options):
+    r"""An exercise in a penalty of chapter 11, or in the passes that serve both."""
+    known = "gradient_penalty" if function == "three_passes" else function
+    return Exercise("penalty", function, ("penalty", known), *options)
+
+
 def game(chapter, function, *games, **options):
     r"""An exercise that is proven by playing these games."""
     return Exercise(chapter, function, ("game", *games), **options)
 
 
-ALL_GAMES = "gan", "wgan", "cgan", "cwgan-gp"
+ALL_GAMES = "gan", "wgan", "cgan", "cwgan-gp", "r3gan"
 PASS_1, PASS_2, PASS_3 = "1. **Backward", "2. **Forward", "3. **Accumulate"
 EXERCISES = (
-    layer("Dense", "forward"),
+    layer("Dense", "forward", hole="y"),
     layer("Dense", "dx"),
-    layer("Dense", "dparams", hole="return[0]", part="dW", equations=(0,)),
+    layer("Dense", "dparams", hole="dW", part="dW", equations=(0,)),
     layer("Dense", "dparams", hole="return[1]", part="db", equations=(1,)),
     layer("Dense", "tangent"),
-    layer("Dense", "tangent_dparams"),
+    layer("Dense", "tangent_dparams", hole="dW return[1]"),
     layer("LeakyReLU", "slopes"),
     layer("LeakyReLU", "dx"),
     layer("LeakyReLU", "tangent"),
@@ -89,11 +96,19 @@ EXERCISES = (
     *loss("bce_with_logits", 0, 1, named=True),
     *loss("wasserstein", 0, 1),
     *loss("least_squares", 0, 1),
+    Exercise(
+        "losses", "relativistic", ("loss", "relativistic"), derive="equation", equations=(1,),
+        gives_away=("Here t",),
+    ),
     *loss("softmax_cross_entropy", 0, 1),
     Exercise("network", "Network.forward", ("network",)),
     network("deltas"),
     network("accumulate", gives_away=("A parameter touches",)),
     network("tangents"),
+    Exercise(
+        "network", "layer_gradient", ("network",), "dW return[1]", derive="equation",
+        refused=("dparams", "tangent_dparams"),
+    ),
     Exercise("network", "he", ("init", "he"), "return.right"),
     Exercise("network", "glorot", ("init", "glorot"), "return.right"),
     Exercise("optim", "SGD.update", ("optimizer", "SGD")),
@@ -112,12 +127,12 @@ EXERCISES = (
         gives_away=("Two networks",), refused=("update",),
     ),
     game(
-        "game", "Game.D_step", *ALL_GAMES, hole="loss dtheta penalty", derive="around",
+        "game", "Game.D_step", *ALL_GAMES, hole="loss dtheta", derive="around",
         gives_away=("Two passes",), refused=("D_update", "update"),
     ),
     game("game", "Game.descend_G", "cgan"),
     game(
-        "game", "Game.update", *ALL_GAMES, hole="deltas delta_G dx_fake ds_D dtheta",
+        "game", "Game.update", *ALL_GAMES, hole="deltas delta_G ds_D dtheta",
         derive="around", gives_away=("D has not moved", "$$\\frac", "Rows 0"),
         refused=("G_step", "D_step", "D_update"),
     ),
@@ -133,19 +148,23 @@ EXERCISES = (
     game("wgan", "WGAN.constrain", "wgan"),
     game("lsgan", "LSGAN.D_loss", "lsgan"),
     game("lsgan", "LSGAN.G_loss", "lsgan", hole="return"),
-    Exercise(
-        "penalty", "gradient_penalty", ("penalty",), "deltas g norm", "backward", (0,),
-        "around", (PASS_1,),
-    ),
-    Exercise(
-        "penalty", "gradient_penalty", ("penalty",), "u tangents", "forward", (1,), "equation",
-        (PASS_2,),
-    ),
-    Exercise(
-        "penalty", "gradient_penalty", ("penalty",), "own", "accumulate", (2,), "equation",
-        (PASS_3, "Step 3 holds"),
-    ),
+    penalty("gradient_penalty", "norm excess return[0]", "value", (0,)),
+    penalty("gradient_penalty", "u", "u", (1,), "equation"),
+    penalty("zero_centred_penalty", "return[0]", "value", (0,)),
+    penalty("zero_centred_penalty", "return[1]", "u", (1,), "equation"),
+    penalty("three_passes", "deltas", "backward", (), "around", (PASS_1,)),
+    penalty("three_passes", "tangents", "forward", (), "around", (PASS_2,)),
+    penalty("three_passes", "return[1]", "accumulate", (), "equation", (PASS_3, "Step 3")),
     game("penalty", "WGANGP.penalty", "wgan-gp", "cwgan-gp", hole="eps x_hat"),
+    game("r3gan", "R3GAN.D_loss", "r3gan"),
+    game("r3gan", "R3GAN.G_loss", "r3gan", hole="return"),
+    game("r3gan", "R3GAN.penalty", "r3gan", "cr3gan", hole="R1 R2"),
+    game(
+        "r3gan", "R3GAN.D_gradient", "r3gan", "cr3gan", hole="u tangents dtheta",
+        derive="equation", gives_away=("$$dW_l", "And since", "$$R_1"),
+        refused=("penalty", "add_penalty", "zero_centred_penalty", "D_gradient"),
+    ),
+    Exercise("training", "decayed", ("rates",), "rule"),
 )  # fmt: skip
 
 
