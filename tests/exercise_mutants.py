@@ -11,6 +11,7 @@ tries them all and tells what became of them.
 import ast
 import contextlib
 import copy
+import functools
 import sys
 import time
 from collections import Counter
@@ -34,7 +35,7 @@ COMPARED = {
     ast.Is: (ast.IsNot,),
 }
 NUMBERS = {"clip", "lr", "a", "b", "c", "real_label", "momentum", "rho", "eps", "slope"}
-NUMBERS |= {"beta1", "beta2", "ema_decay"}
+NUMBERS |= {"beta1", "beta2", "ema_decay", "gamma"}
 PARTS = (
     "tuple(-part for part in {})",
     "tuple(2 * part for part in {})",
@@ -119,14 +120,14 @@ def mutants(exercise):
     text = source.chapter_text(exercise.chapter)
     tree = ast.parse(text)
     function = source.function_node(tree, exercise.function)
-    library = namespaces(function)
+    library, holes = namespaces(function), spans(exercise)
     inside = [
         node
         for node in ast.walk(function)
         if hasattr(node, "lineno")
         and id(node) not in library
         and any(a <= source.span(text, node)[0] and source.span(text, node)[1] <= b
-                for a, b in spans(exercise))
+                for a, b in holes)
     ]  # fmt: skip
     names = [arg.arg for arg in function.args.args if arg.arg != "self"]
     found = {}
@@ -169,7 +170,9 @@ def is_value(node):
     """Whether the expression stands for numbers that could be multiplied."""
     number = isinstance(node, ast.Attribute) and node.attr in NUMBERS
     remainder = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod)
-    return isinstance(node, ast.BinOp) and not remainder or number and is_load(node)
+    minus = isinstance(node, ast.UnaryOp) and not isinstance(node.operand, ast.Constant)
+    binary = isinstance(node, ast.BinOp) and not remainder
+    return binary or minus or (number and is_load(node))
 
 
 def is_load(node):
@@ -213,6 +216,10 @@ def changed_parts(node, names):
         if len(node.args) == 2:
             new = copy.deepcopy(node)
             new.args = new.args[::-1]
+            yield new
+        if len(node.args) > 2:
+            new = copy.deepcopy(node)
+            del new.args[-1]
             yield new
         for keyword in range(len(node.keywords)):
             new = copy.deepcopy(node)
@@ -264,6 +271,7 @@ def bug_answers(bug):
     return {"the bug itself": source.student_text(bug)} | typical(whole) | mutants(whole)
 
 
+@functools.lru_cache(maxsize=2)
 def candidates(exercise):
     """{what: text} of all answers that should be wrong."""
     if isinstance(exercise, Bug):

@@ -21,6 +21,7 @@ from minigan.lab.exercises.table import EXERCISES, Exercise, find
 ALL = [*EXERCISES, *BUGS]
 BY_KEY = {each.key: each for each in ALL}
 DX = BY_KEY["layers.Dense.dx"]
+(LINE,) = source.gaps(source.function_node(ast.parse(source.student_text(DX)), DX.function))
 
 
 def by_key(each):
@@ -108,11 +109,12 @@ def test_the_solution_is_accepted_and_some_wrong_answers_are_not(exercise, reque
 
 def test_each_exception_is_a_change_that_there_is():
     found = {}
+    named = {function for function, _, _ in EQUIVALENT}
     for each in ALL:
         function = f"{each.chapter}.{each.function}"
-        if function not in found:
+        if function in named and function not in found:
             found[function] = set(mutants(Exercise(each.chapter, each.function, ())))
-        if not isinstance(each, Bug):
+        if function in named and not isinstance(each, Bug):
             found[function].update(typical(each))
     for function, told, why in EQUIVALENT:
         assert any(told in what for what in found[function]), (function, told, why)
@@ -148,7 +150,7 @@ CHEATS = {
 
 @pytest.mark.parametrize("lines", CHEATS.values(), ids=CHEATS)
 def test_an_answer_computes_what_is_asked(lines):
-    with pytest.raises(answer.NotAnAnswer, match="^line 7[0-9]: "):
+    with pytest.raises(answer.NotAnAnswer, match=f"^line ({LINE}|{LINE + 1}): "):
         answer.look(DX, filled(DX, *lines))
 
 
@@ -253,7 +255,7 @@ OUTCOMES = {
     "a wrong answer": (["return dy @ W.T * 2"], r"FAIL at Dense\.dx\["),
     "a wrong shape": (["return dy"], "Dense.dx: expected shape"),
     "nothing": (["pass"], "what was returned cannot be used"),
-    "an error": (["return dy @ W"], r"line 7\d: ValueError"),
+    "an error": (["return dy @ W"], f"line {LINE}: ValueError"),
     "an argument changed": (["dy *= 2", "return dy @ W.T"], "changes an argument"),
     "no end": (["while True:", "    pass"], "did not end within"),
     "a call of itself": (["return self.dx(dy, x, y, W, b)"], "calls itself without end"),
@@ -303,7 +305,7 @@ def test_a_student_goes_through_an_exercise(tmp_path, monkeypatch, capsys):
     number = source.numbers(DX)[0]
     assert main(["exercise", "start", number]) == 0
     path = tmp_path / "exercises" / "layers_Dense_dx.py"
-    assert "on line 7" in capsys.readouterr().out
+    assert f"on line {LINE}." in capsys.readouterr().out
     assert main(["exercise", "start", number]) == 2
     assert "--again" in capsys.readouterr().err
     assert main(["exercise", "start", number, "--again", "--derive"]) == 0

@@ -161,7 +161,7 @@ EXERCISES = (
     game("r3gan", "R3GAN.penalty", "r3gan", "cr3gan", hole="R1 R2"),
     game(
         "r3gan", "R3GAN.D_gradient", "r3gan", "cr3gan", hole="u tangents dtheta",
-        derive="equation", gives_away=("$$dW_l", "And since", "$$R_1"),
+        derive="around", gives_away=("The pass has", "$$dW_l", "And since", "$$R_1"),
         refused=("penalty", "add_penalty", "zero_centred_penalty", "D_gradient"),
     ),
     Exercise("training", "decayed", ("rates",), "rule"),
