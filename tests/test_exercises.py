@@ -178,6 +178,19 @@ def test_the_steps_are_not_called_from_each_other():
         answer.look(step, text.replace("...  # your answer", "None"))
 
 
+def test_a_name_that_is_refused_stands_only_where_the_chapter_has_it():
+    """The chapter's own line passes on what has no penalty; an answer may not do so too."""
+    one_pass = BY_KEY["r3gan.R3GAN.D_gradient"]
+    chapter = source.chapter_text(one_pass.chapter)
+    answer.look(one_pass, chapter)
+    solution = "u = self.gamma / m * deltas[0][:, : self.n_data]"
+    text = chapter.replace(solution, "return super().D_gradient(trace, deltas, ds, *rows)")
+    assert text != chapter
+    line = text[: text.rindex("super()")].count("\n") + 1
+    with pytest.raises(answer.NotAnAnswer, match=f"^line {line}: D_gradient knows"):
+        answer.look(one_pass, text)
+
+
 CHANGES = {
     "another function": (("return u @ W", "return u @ W * 1"), "Dense.tangent was changed"),
     "a missing one": (("def slopes", "def slope"), "LeakyReLU.slopes is missing"),
