@@ -37,6 +37,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.delenv("MINIGAN_BACKEND", raising=False)
     monkeypatch.setattr(fast, "njit", None)
     monkeypatch.setattr(plots, "losses_png", lambda columns: repr(columns["loss_D"]).encode())
+    monkeypatch.setattr(plots, "SIDE", 60)  # pixels of a picture of points
     monkeypatch.setattr(WGAN, "critic_steps", Wasserstein.critic_steps)
     monkeypatch.setattr(Run, "warn_of_collapse", lambda *args: None)  # so young, all collapse
     return tmp_path
@@ -461,8 +462,8 @@ def test_without_steps_a_run_goes_on_to_the_last_that_was_asked_for(ok, begun):
 @pytest.mark.parametrize("steps", [[], ["--steps", 2], ["--steps", 1]])
 def test_a_run_that_has_ended_is_made_whole_and_says_so(ok, begun, steps):
     before = content(begun)
-    (begun / "film.gif").unlink()
-    (begun / "frames" / "00000002.png").unlink()
+    for name in ("film.gif", "samples.png", "frames/00000002.png"):
+        (begun / name).unlink()
     out = ok(*RESUME, *steps)
     assert out == "run is already at step 2; --steps with a larger N goes on\n"
     assert content(begun) == before
@@ -620,7 +621,7 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(
     number, log = getattr(signal, name), Run.log
 
     def third(self, record):
-        if record["step"] == 3:
+        if record["step"] in (3, 5):
             os.kill(os.getpid(), number)
         return log(self, record)
 
@@ -628,7 +629,6 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(
     monkeypatch.setattr(run_module, "FRAMES", 1)  # nothing is due at the third step
     monkeypatch.setattr(Run, "log", third)
     status, out, said = minigan("train", "gan", *RING, "--steps", 99, f"--out={folder}")
-    monkeypatch.setattr(Run, "log", log)
     assert (status, out) == (128 + number, "")
     assert signal.getsignal(number) == before
     begin, _, command = said.partition("go on with: ")
@@ -640,6 +640,10 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(
     assert program == "minigan"
     assert minigan(*args, "--steps", 4, "--quiet") == (0, "", "")
     assert state_of(place / folder)[1].step == 4
+    status, out, said = minigan(*args, "--steps", 99, "--quiet")
+    assert (status, out) == (128 + number, "")
+    assert said.startswith("\nstopped and saved at step 5; go on with: minigan train gan")
+    assert state_of(place / folder)[1].step == 5
 
 
 def test_a_run_that_diverges_says_where_the_last_good_state_is(minigan, place, monkeypatch):

@@ -59,8 +59,7 @@ def recipe(name, data):
     r"""What is done with that model on those data: steps, batch_size and model parameters."""
     if data not in MIXTURES:
         return RECIPES[name]
-    plain = "gan" if name == "cgan" else name.removeprefix("c")
-    return POINTS | FOR_POINTS[plain] | MIXTURES[data]
+    return POINTS | FOR_POINTS[name.removeprefix("c")] | MIXTURES[data]
 
 
 FORMERLY = {"average": "ema_decay", "weight": "penalty_weight"}  # in version 0.1
