@@ -106,6 +106,11 @@ EQUIVALENT = (
         "the answer tuple(-part",
         "-g has the same penalty as g",
     ),
+    (
+        "r3gan.R3GAN.D_gradient",
+        "widen(u, deltas[0])) [51] deltas -> (trace)",
+        "the shape alone",
+    ),
     ("penalty.WGANGP.penalty", "+ (1 - eps) * x_fake, c))[::-1]", "a mean over the same rows"),
     ("penalty.WGANGP.penalty", "-> (rng.random((x.shape[0], 1), self", "NumPy, float64"),
     ("penalty.WGANGP.penalty", "[39] x -> (x_fake)", "as many rows"),
