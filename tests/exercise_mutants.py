@@ -98,12 +98,13 @@ EQUIVALENT = (
     ("wgan.WGAN.critic_steps", "-> (max(self.n_critic, 100))", "a maximum of the same"),
     ("wgan.WGAN.critic_steps", "[56] 500 -> (-500)", "the same remainders are 0"),
     ("penalty.gradient_penalty", "[34] 1 -> (-1)", "the last axis of two"),
-    ("penalty.gradient_penalty", "[68] 1.0 -> (", "it divides a g that is 0"),
+    ("penalty.gradient_penalty", "[68] 1.0 -> (2.0)", "it divides a g that is 0"),
+    ("penalty.gradient_penalty", "[68] 1.0 -> (-1.0)", "it divides a g that is 0"),
     ("penalty.gradient_penalty", "xp.real(excess) > 0 -> (xp.real(excess) >= 0)", "0 is 0"),
     ("penalty.gradient_penalty", "xp.real(excess) -> (excess)", "compared by real part"),
     (
         "penalty.three_passes",
-        "the answer tuple(-part",
+        "the answer tuple(-part for part in (D.deltas(",
         "-g has the same penalty as g",
     ),
     (
