@@ -1,4 +1,4 @@
-"""The command line: minigan train | sample | evaluate | download | gradcheck."""
+"""The command line: minigan train | sample | evaluate | download | gradcheck | exercise."""
 
 import argparse
 import signal
@@ -7,6 +7,7 @@ from .. import __version__
 from ..arrays import BACKENDS
 from ..errors import MiniganError
 from . import commands, session, streams
+from .exercises.command import add_exercise
 from .files import plain, why
 from .models import ABOUT, MODELS, RECIPES, parameters_of
 
@@ -90,6 +91,7 @@ def parser():
     add_evaluate(subs)
     add_download(subs)
     add_gradcheck(subs)
+    add_exercise(subs, add_command)
     return top
 
 
