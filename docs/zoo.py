@@ -4,6 +4,7 @@ python docs/zoo.py            write the page
 python docs/zoo.py --check    exit with status 1 if the page is not what it would write
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -46,12 +47,20 @@ def entry(bug):
 
 {bug.does}
 
-*Found in:* {bug.found}.
+*Found in:* {linked(bug.found)}.
 
 Killed by
 
 {unique(killers)}
 """
+
+
+def linked(found):
+    """The places where a bug was found, each linked to its thread or to its repository."""
+    thread = r"([\w.-]+/[\w.-]+) #(\d+)"
+    found = re.sub(thread, r"[\1 #\2](https://github.com/\1/issues/\2)", found)
+    file = r"(?<![\w./\[-])([\w.-]+/[\w.-]+), ([\w./-]+\.\w+)"
+    return re.sub(file, r"[\1](https://github.com/\1), `\2`", found)
 
 
 def title(bug):

@@ -1,6 +1,7 @@
 """Every bug of the zoo, let out alone, is killed by the tests that the catalogue names."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,14 @@ def test_the_zoo_has_the_bugs_it_was_built_for_and_describes_each():
         assert bug.killed_by
         for text in (bug.looks, bug.does, bug.found):
             assert text.strip()
+
+
+@pytest.mark.parametrize("bug", ZOO, ids=lambda bug: bug.name.replace(" ", "-"))
+def test_a_bug_names_a_thread_or_a_file_where_it_was_found_or_claims_nothing(bug):
+    place = r"[\w.-]+/[\w.-]+( #\d+|, [\w./-]+\.\w+)(: [^;]+|, with [^;]+)?"
+    assert bug.found == "a common slip" or all(
+        re.fullmatch(place, each) for each in re.split(r"; |, (?=[\w.-]+/[\w.-]+ #)", bug.found)
+    )
 
 
 def test_the_page_is_the_catalogue():
