@@ -762,7 +762,6 @@ def epsilon_from_a_normal_distribution(patch):
     "segment. Most are noise that is neither data nor sample.",
     "eriklindernoren/PyTorch-GAN #5; hwalsuklee/tensorflow-generative-model-collections #33; "
     "tntrung/gan #2",
-    "test_penalty.py::test_the_penalty_of_a_game_draws_one_number_a_row_and_knows_its_side",
     STEPS.format("wgan-gp"),
 )
 def one_epsilon_for_each_pixel(patch):
