@@ -74,9 +74,12 @@ print(check_gradient("dP/dtheta", penalty_of, D.theta, dtheta))
 # What it does to a critic that learns to tell two clouds apart:
 
 # %%
-model = minigan.WGANGP(n_data=2, output="linear", D_hidden=(32, 32))
 left = rng.standard_normal((500, 2)).astype("float32") - [2, 0]
 right = rng.standard_normal((500, 2)).astype("float32") + [2, 0]
+minigan.show(right, behind=left)
+
+# %%
+model = minigan.WGANGP(n_data=2, output="linear", D_hidden=(32, 32))
 for _ in range(600):
     rows = rng.integers(0, 500, (2, 64))
     real, fake = left[rows[0]].astype("float32"), right[rows[1]].astype("float32")

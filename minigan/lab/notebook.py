@@ -44,9 +44,9 @@ def fit(model, data, steps, batch_size=64, seed=0, state=None, progress=True):
     with _bar(total=steps, initial=records.state.step, disable=not progress) as bar:
         for record in records:
             found.append(record)
-            if bar.update():  # a few times a second
+            if bar.update() or record["step"] == steps:  # drawn a few times a second
                 values = {k: f"{v:.2f}" for k, v in record.items() if k != "step"}
-                bar.set_postfix(values, refresh=False)
+                bar.set_postfix(values, refresh=record["step"] == steps)
     return found
 
 
