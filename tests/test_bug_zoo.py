@@ -66,7 +66,35 @@ def test_a_bug_names_a_thread_or_a_file_where_it_was_found_or_claims_nothing(bug
     )
 
 
-def test_the_page_is_the_catalogue():
+def test_the_kept_table_is_what_the_checks_of_gradients_and_steps_say():
+    """The check that trains, and the suite itself, are measured by tests/zoo_table.py alone."""
+    code = """
+import json, zoo_table
+quick = {n: c for n, (c, plays) in zoo_table.CHECKS.items() if c and not plays}
+assert not any(map(zoo_table.catches, quick.values()))
+found = {}
+for bug in zoo_table.bug_zoo.ZOO:
+    found[bug.name] = {name: zoo_table.catches(check, bug) for name, check in quick.items()}
+print(json.dumps([list(zoo_table.CHECKS), found]))
+"""
+    options = {
+        "cwd": Path(__file__).parent,
+        "capture_output": True,
+        "text": True,
+        "timeout": 120,
+    }
+    done = subprocess.run([sys.executable, "-c", code], **options)
+    assert done.returncode == 0, done.stderr
+    names, found = json.loads(done.stdout)
+    kept = json.loads(Path(bug_zoo.__file__).with_name("zoo_table.json").read_text("utf-8"))
+    assert kept.keys() == found.keys()
+    for bug, row in kept.items():
+        assert sorted(row) == sorted(names), bug
+        assert row["this suite"], bug
+        assert found[bug].items() <= row.items(), bug
+
+
+def test_the_page_and_the_drawing_are_the_catalogue_and_the_table():
     path = ROOT / "docs" / "zoo.py"
     check = subprocess.run(
         [sys.executable, path, "--check"], capture_output=True, text=True, timeout=60
