@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import minigan.penalty
 from minigan import CGAN, GAN, SGD, WGAN, WGANGP, Adam, Dense, LeakyReLU, Network, Sigmoid, data
 from minigan.data import Batches
 from minigan.game import Game
@@ -88,7 +89,8 @@ def penalty_at(patch, draw):
     def penalty(self, x, x_fake, c, rng):
         eps = self.asarray(draw(rng, x).astype(self.real_dtype))
         x_hat = self.D_input(eps * x + (1 - eps) * x_fake, c)
-        return gradient_penalty(self.D, x_hat, self.penalty_weight, self.one_sided, self.n_data)
+        options = self.penalty_weight, self.one_sided, self.n_data
+        return minigan.penalty.gradient_penalty(self.D, x_hat, *options)
 
     patch.setattr(WGANGP, "penalty", penalty)
 
@@ -762,6 +764,7 @@ def epsilon_from_a_normal_distribution(patch):
     "segment. Most are noise that is neither data nor sample.",
     "eriklindernoren/PyTorch-GAN #5; hwalsuklee/tensorflow-generative-model-collections #33; "
     "tntrung/gan #2",
+    "test_penalty.py::test_the_penalty_of_a_game_draws_one_number_a_row_and_knows_its_side",
     STEPS.format("wgan-gp"),
 )
 def one_epsilon_for_each_pixel(patch):

@@ -27,7 +27,7 @@ def released(tmp_path_factory):
     """What became of every test, with no bug and with each of them, in one other process."""
     report = tmp_path_factory.mktemp("zoo") / "report.json"
     done = subprocess.run(
-        [sys.executable, bug_zoo.__file__, report], capture_output=True, text=True, timeout=120
+        [sys.executable, bug_zoo.__file__, report], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(report.read_text())
