@@ -13,7 +13,9 @@ from PIL import Image
 
 import minigan
 from minigan import GAN, DataError, Dataset, DivergedError, MiniganError, TrainState
+from minigan.lab.cli import main
 from minigan.lab.loaders import ring
+from minigan.lab.run import Run
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "examples" / "notebooks").glob("*.py"))
 PNG = b"\x89PNG"
@@ -204,6 +206,15 @@ def test_a_data_set_shows_its_pictures_or_points_or_nothing():
     assert Dataset(x)._repr_png_() is None
     drawn = minigan.show(Dataset(x, image_shape=(6, 6))).axes[0].images[0].get_array()
     assert drawn.shape == (80, 80)  # a hundred of them
+
+
+def test_a_run_shows_its_samples_once_there_are_some(tmp_path):
+    folder = tmp_path / "run"
+    train = ["train", "gan", "--data", "ring", "--steps", "3", "--quiet", "--out", str(folder)]
+    assert main(train) == 0
+    assert Run.open(folder)._repr_png_() == (folder / "samples.png").read_bytes()
+    (folder / "samples.png").unlink()
+    assert Run.open(folder)._repr_png_() is None
 
 
 def test_a_network_shows_a_table_of_its_layers():

@@ -141,4 +141,4 @@ def _picture_of(data):
     return show(data)._repr_png_() if shown else None
 
 
-Dataset._repr_png_ = _picture_of  # the book itself draws nothing
+Dataset._repr_png_ = _picture_of  # type: ignore[attr-defined]  # the book itself draws nothing
