@@ -47,7 +47,8 @@ for each method. What a gradient check can find, the coarse one finds as well as
 but for an ε of 1e-8. Most of these bugs it cannot find: forward and backward pass agree, and
 what they agree on is another loss, another player, another order of steps. Two thirds of the
 bugs leave samples that look fine. That the suite catches all of them is no surprise, since a
-bug that it did not catch would have become a test; the comparison is among the other seven.
+bug that it did not catch would have become a test; the comparison is among the other seven. The
+first column is one verdict on two runs for each bug; with other seeds a few of its dots move.
 
 One command prints this table, in less than two minutes on one core. The training is kept in
 `tests/zoo_table.json`; `--train` does what is missing there.

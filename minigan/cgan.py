@@ -1,4 +1,4 @@
-r"""Chapter 7. The same game with a condition.
+r"""Chapter 8. The same game with a condition.
 
 Mirza & Osindero give both players a condition c, here the class of a digit. G is asked for
 a sample of class c, and D judges whether a row is real *as a sample of class c*: a perfect
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import array_namespace, device, to_numpy
-from .errors import DataError, parameter, whole_number
+from .arrays import array_namespace, device, stream
+from .errors import DataError, fixed, parameter
 from .game import Game
 from .gan import GAN
 
@@ -25,7 +25,7 @@ class Conditional:
     Source: Mirza & Osindero (2014), Conditional generative adversarial nets, equation 2.
     """
 
-    n_classes: int = parameter(10, "number of classes", "[1, inf)")
+    n_classes: int = fixed(10, "number of classes", "[1, inf)")
 
     @property
     def n_condition(self):
@@ -33,7 +33,7 @@ class Conditional:
         return self.n_classes
 
     def condition(self, labels):
-        r"""(23) One-hot: $c_{ij} = 1$ where j is the label of row i, else 0.
+        r"""(25) One-hot: $c_{ij} = 1$ where j is the label of row i, else 0.
 
         labels : integers (m,) in the model's library. Returns c (m, n_classes).
         """
@@ -42,11 +42,11 @@ class Conditional:
         return xp.astype(labels[:, None] == classes, self.G.theta.dtype)
 
     def G_input(self, z, c):
-        r"""(24) $[z, c]$ (m, n_noise + n_classes)."""
+        r"""(26) $[z, c]$ (m, n_noise + n_classes)."""
         return array_namespace(z, c).concat([z, c], axis=1)
 
     def D_input(self, x, c):
-        r"""(25) $[x, c]$ (m, n_data + n_classes).
+        r"""(27) $[x, c]$ (m, n_data + n_classes).
 
         Of the delta that comes back, the first n_data columns are x's: c is given, not
         made, and G has no say in it.
@@ -62,8 +62,7 @@ class Conditional:
         labels = self.check_labels(range(self.n_classes) if labels is None else labels)
         n = self.check_sample(labels.size if n is None else n)
         c = self.condition(self.asarray(np.resize(labels, n)))
-        rng = np.random.default_rng(whole_number("seed", seed, "[0, inf)"))
-        return to_numpy(self.generate(self.noise(n, rng), c))
+        return self.in_units_of_data(self.noise(n, stream(seed, "noise of samples")), c)
 
     def check_labels(self, labels):
         r"""The labels as an array of at least one; raises DataError if one has no class."""
@@ -81,7 +80,7 @@ class Conditional:
 
 @dataclass(eq=False, kw_only=True, repr=False)
 class CGAN(Conditional, GAN):
-    r"""The conditional GAN: (20) and (21) with D(x, c) and D(G(z, c), c).
+    r"""The conditional GAN: (22) and (23) with D(x, c) and D(G(z, c), c).
 
     The fakes of an iteration carry the labels of its real rows, so both have the same
     distribution of classes. A class may be lost for some hundred steps while the others

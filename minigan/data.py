@@ -1,4 +1,4 @@
-r"""Chapter 12. Data: rows to imitate, and batches of them.
+r"""Chapter 14. Data: rows to imitate, and batches of them.
 
     data = Dataset(x, labels, image_shape=(28, 28))     # or minigan.load("mnist5k")
     for x, labels in Batches(data, 64):                 # for ever; every row once per epoch
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .arrays import array_namespace, asarray_like
+from .arrays import array_namespace, asarray_like, stream
 from .errors import DataError, whole_number
 
 
@@ -172,7 +172,7 @@ def _as_labels(given, classes, n):
     if classes or (high < n and np.bincount(labels.astype(np.int64)).all()):
         return labels.astype(np.int64, copy=False), classes or tuple(range(high + 1))
     values, numbers = np.unique(labels, return_inverse=True)
-    return numbers.astype(np.int64, copy=False), tuple(values.tolist())
+    return numbers.astype(np.int64), tuple(values.tolist())
 
 
 class Batches:
@@ -180,7 +180,7 @@ class Batches:
 
     data : a `Dataset` or an array (n, d); without labels, None comes in their place
     batch_size : rows a batch, from 1 to n
-    seed : of the orders; epoch e's is `np.random.default_rng([seed, e]).permutation(n)`
+    seed : of the orders; epoch e's is `stream(seed, "order of the rows", e).permutation(n)`
     rows : rows given so far; a batch depends on (seed, rows) alone, so this integer is
         all that must be kept to go on later
     to : called once on x and once on labels, to cast them or move them to a GPU
@@ -209,11 +209,11 @@ class Batches:
         if stop > self.n:
             index = self._xp.concat([index, self._order(epoch + 1)[: stop - self.n]])
         self.rows += self.batch_size
-        labels = None if self.labels is None else self._xp.take(self.labels, index, axis=0)
+        labels = None if self.labels is None else self._xp.take(self.labels, index)
         return self._xp.take(self.x, index, axis=0), labels
 
     def _order(self, epoch):
         if epoch != self._epoch:
-            order = np.random.default_rng([self.seed, epoch]).permutation(self.n)
+            order = stream(self.seed, "order of the rows", epoch).permutation(self.n)
             self._epoch, self._permutation = epoch, asarray_like(order, self.x)
         return self._permutation

@@ -1,4 +1,4 @@
-r"""Chapter 13. The same numbers sooner: the lines between the matrix products, compiled.
+r"""Chapter 15. The same numbers sooner: the lines between the matrix products, compiled.
 
 NumPy runs one operation at a time over whole arrays: Adam's three equations are ten passes
 over memory. A compiler makes one of them. This file writes the elementwise lines of earlier
@@ -73,8 +73,16 @@ def _sigmoid_dx(dy, y, one, dx):
 
 
 @loop
+def _weighted(f, x, u, y):
+    r"""(13): $f x + u$."""
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            y[i, j] = f[i, 0] * x[i, j] + u[i, j]
+
+
+@loop
 def _rmsprop(theta, v, g, rho, rest, lr, eps):
-    r"""(15), `rest` being $1 - \rho$."""
+    r"""(17), `rest` being $1 - \rho$."""
     for i in range(theta.size):
         v[i] = rho * v[i] + rest * g[i] * g[i]
         theta[i] -= lr * g[i] / (np.sqrt(v[i]) + eps)
@@ -82,7 +90,7 @@ def _rmsprop(theta, v, g, rho, rest, lr, eps):
 
 @loop
 def _adam(theta, M, V, g, beta1, beta2, rate, eps):
-    r"""(16c), then the step with the two numbers of `Adam.rates`."""
+    r"""(18c), then the step with the two numbers of `Adam.rates`."""
     for i in range(theta.size):
         M[i] = beta1 * M[i] + g[i]
         V[i] = beta2 * V[i] + g[i] * g[i]
@@ -120,6 +128,15 @@ def sigmoid_dx(layer, dy, x, y):
     return dx
 
 
+def weighted(factors, x, u):
+    r"""$\mathrm{diag}(f)\,x + u$ of (13)."""
+    if not (njit and x.shape == u.shape and factors.shape == (x.shape[0], 1)):
+        return factors * x + u
+    y = np.empty(x.shape, x.dtype)
+    _weighted(factors, x, u, y)
+    return y
+
+
 FORWARD = {LeakyReLU: leaky_forward, Sigmoid: sigmoid_forward}
 DX = {LeakyReLU: leaky_dx, Sigmoid: sigmoid_dx}
 
@@ -128,50 +145,63 @@ class FastNetwork(Network):
     r"""A network whose Dense layers and known activations take the short ways of this file."""
 
     def forward(self, x):
-        r"""(8), the activations adding the biases of the Dense layers before them."""
+        r"""(9), the activations adding the biases of the Dense layers before them."""
         x, dense, activations = self.validate_input(x), self.layers[::2], self.layers[1::2]
         if (
             not njit
             or x.dtype != self.theta.dtype
             or any(type(layer) is not Dense for layer in dense)
             or any(type(layer) not in FORWARD for layer in activations)
+            or not all(layer.bias for layer in dense[: len(activations)])
         ):
             return super().forward(x)
         trace = [x]
-        for (W, b), activation in zip(self.params[::2], [*activations, None]):
+        for (W, *b), activation in zip(self.params[::2], [*activations, None]):
             x = trace[-1] @ W
             if activation:
-                trace += [x, FORWARD[type(activation)](activation, x, b)]
+                trace += [x, FORWARD[type(activation)](activation, x, *b)]
             else:
-                x += b
-                trace.append(x)
+                trace.append(np.add(x, *b, out=x) if b else x)
         return trace
 
     def dx(self, l, dy, x, y):
-        r"""(9) for layer l alone. For one column, (1a) is an elementwise product."""
+        r"""(10) for layer l alone. For one column, (1a) is an elementwise product."""
         layer = self.layers[l - 1]
         if type(layer) is Dense and layer.k == 1 and dy.ndim == 2 and dy.shape[1] == 1:
             return dy * self.params[l - 1][0].T
-        like = dy.shape == x.shape == y.shape and dy.dtype == x.dtype == self.theta.dtype
-        if njit and type(layer) in DX and like:
+        like = dy.dtype == x.dtype == y.dtype == self.theta.dtype
+        if njit and type(layer) in DX and like and dy.shape == x.shape == y.shape:
             return DX[type(layer)](layer, dy, x, y)
         return super().dx(l, dy, x, y)
 
-    def accumulate(self, trace, deltas, factors=None):
-        r"""(10) with every product written where it belongs in the flat array."""
-        passes = [each for each in zip(self.layers, trace, deltas[1:], self.params) if each[3]]
+    def tangent(self, l, u, x, y):
+        r"""(12) for layer l alone; for an activation it is the same loop as `dx`."""
+        same = type(self.layers[l - 1]) in DX
+        return self.dx(l, u, x, y) if same else super().tangent(l, u, x, y)
+
+    def accumulate(self, trace, deltas, factors=None, tangents=None):
+        r"""(11) and (13) with every product written where it belongs in the flat array."""
+        every = zip(self.layers, trace, deltas[1:], tangents or trace, self.params)
+        passes = [each for each in every if each[4]]
         if any(
-            type(layer) is not Dense or not x.dtype == dy.dtype == self.theta.dtype
-            for layer, x, dy, _ in passes
+            type(layer) is not Dense or not x.dtype == dy.dtype == u.dtype == self.theta.dtype
+            for layer, x, dy, u, _ in passes
         ):
-            return super().accumulate(trace, deltas, factors)
+            return super().accumulate(trace, deltas, factors, tangents)
         dtheta, at = np.empty_like(self.theta), 0
-        for layer, x, dy, _ in passes:
-            dy = dy if factors is None else factors * dy
-            dW, db = at + layer.n * layer.k, at + (layer.n + 1) * layer.k  # where they end
+        for layer, x, dy, u, _ in passes:
+            dW = at + layer.n * layer.k  # where it ends
+            db = dtheta[dW : dW + layer.k * layer.bias]
+            if tangents and factors is not None:
+                x = weighted(factors, x, u)
+                np.matmul(factors.T, dy, out=db.reshape(-1, layer.k)) if layer.bias else None
+            elif tangents:
+                x, db[...] = u, 0
+            else:
+                dy = dy if factors is None else factors * dy
+                np.sum(dy, axis=0, out=db) if layer.bias else None
             np.matmul(x.T, dy, out=dtheta[at:dW].reshape(layer.n, layer.k))
-            np.sum(dy, axis=0, out=dtheta[dW:db])
-            at = db
+            at = dW + db.size
         return dtheta
 
 
@@ -181,7 +211,7 @@ def same_size_and_dtype(*arrays):
 
 
 class FastRMSProp(RMSProp):
-    r"""(15) in one pass."""
+    r"""(17) in one pass."""
 
     def update(self, theta, g):
         if not (njit and same_size_and_dtype(theta, self.v, g)):
@@ -191,7 +221,7 @@ class FastRMSProp(RMSProp):
 
 
 class FastAdam(Adam):
-    r"""(16c) and the step in one pass."""
+    r"""(18c) and the step in one pass."""
 
     def update(self, theta, g):
         if not (njit and same_size_and_dtype(theta, self.M, self.V, g)):

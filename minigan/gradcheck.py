@@ -1,4 +1,4 @@
-r"""Chapter 11. How a derivative is proven.
+r"""Chapter 13. How a derivative is proven.
 
 A backward pass is a claim: this array is $\partial L/\partial x$. The claim is tested
 against the forward pass alone, which knows nothing of derivatives, in three ways.
@@ -6,7 +6,7 @@ against the forward pass alone, which knows nothing of derivatives, in three way
 **Complex step**, the reference. For f analytic, Taylor's series along $i h u$ is
 $f(x + ihu) = f(x) + ih\,f'(x)u - \tfrac{h^2}{2} f''(x)[u, u] - \dots$, and so
 
-(36) $f'(x)u = \dfrac{\mathrm{Im}\, f(x + ihu)}{h} + O(h^2)$
+(44) $f'(x)u = \dfrac{\mathrm{Im}\, f(x + ihu)}{h} + O(h^2)$
 
 Nothing is subtracted, so nothing cancels: with $h = 10^{-30}$ the error term is
 $10^{-60}$ and the answer is exact to rounding.
@@ -14,11 +14,11 @@ $10^{-60}$ and the answer is exact to rounding.
 **Adjoint test.** Forward mode carries a step u to $J u$, backward mode carries a delta v to
 $J^\top v$, and the two can only agree if both are right:
 
-(37) $\langle v, J u\rangle = \langle J^\top v, u\rangle$ for every u and v
+(45) $\langle v, J u\rangle = \langle J^\top v, u\rangle$ for every u and v
 
 **Central difference**, for code that cannot take complex numbers.
 
-(38) $f'(x)u = \dfrac{f(x + hu) - f(x - hu)}{2h} + O(h^2)$
+(46) $f'(x)u = \dfrac{f(x + hu) - f(x - hu)}{2h} + O(h^2)$
 
 Rounding adds an error of $\varepsilon/h$, ε being the dtype's precision; the sum of the two is
 least near $h = \varepsilon^{1/3}$, where it is about $\varepsilon^{2/3}$. The step
@@ -35,9 +35,9 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, array_namespace, asarray_like, to_numpy
+from .arrays import Array, array_namespace, asarray_like, stream, to_numpy
 from .errors import MiniganError
-from .layers import require
+from .layers import mixing, require
 from .network import Network
 
 H = 1e-30
@@ -81,13 +81,13 @@ class Checks(list):
 
 
 def complex_step(f: Callable, x: Array, u: Array) -> Array:
-    r"""(36) The derivative of f at x along u; x and u real, of one shape."""
+    r"""(44) The derivative of f at x along u; x and u real, of one shape."""
     xp = array_namespace(x, u)
     return xp.imag(f(to_complex(x) + 1j * H * to_complex(u))) / H
 
 
 def central_difference(f: Callable, x: Array, u: Array) -> Array:
-    r"""(38) The same from two real evaluations, $h = \varepsilon^{1/3}$ for x's dtype."""
+    r"""(46) The same from two real evaluations, $h = \varepsilon^{1/3}$ for x's dtype."""
     h = step_size(x)
     return (f(x + h * u) - f(x - h * u)) / (2 * h)
 
@@ -134,7 +134,7 @@ def check_gradient(
     if size <= FULL:
         claim, directions = to_numpy(dx), np.eye(size)
     else:
-        directions = np.random.default_rng(seed).standard_normal((8, size))
+        directions = stream(seed, "directions of a gradient").standard_normal((8, size))
         claim = directions @ np.ravel(to_numpy(dx))
     measure, real = METHODS[method], to_numpy(x).dtype
     slopes = [
@@ -146,18 +146,17 @@ def check_gradient(
 def check_layer(
     layer: Any, x: Array, *params: Array, method: str = "complex step", seed: int = 0
 ) -> Checks:
-    r"""Prove a layer: dx, every parameter's gradient, tangent, and the adjoint test.
+    r"""Prove a layer: dx, every parameter's gradient, tangent, its rows, the adjoint test.
 
     layer : any object that does what `Layer` describes
     x, params : real arrays of one library: the point at which to check
 
-    Returns a list of `Check`. Raises MiniganError if the layer lacks a method, or if x comes
-    too near its bend.
+    Raises MiniganError if the layer lacks a method, or if x comes too near its bend.
     """
     require(layer, "forward", "dx", "tangent", *(["dparams"] if params else []))
     require_floats(x, *params)
     avoid_kink(layer, x, method)
-    xp, rng = array_namespace(x, *params), np.random.default_rng(seed)
+    xp, rng = array_namespace(x, *params), stream(seed, "vectors of a proof")
     y = layer.forward(x, *params)
     v, u = (random_like(rng, array) for array in (y, x))
     complex_params = [to_complex(p) for p in params] if method == "complex step" else params
@@ -188,6 +187,7 @@ def check_layer(
             what = f"{name}.tangent_dparams[{i}]"
             f = pairing(i + 1, tangent)
             checks.append(check_gradient(what, f, params[i], grad, method))
+    checks.append(check_rows(f"{name}.rows", lambda x: layer.forward(x, *params), x))
     checks.append(check_adjoint(name, v, du, dx, u))
     return checks
 
@@ -207,13 +207,20 @@ def _gradients(layer, method, n, *args):
 
 
 def check_adjoint(name: str, v: Array, Ju: Array, JTv: Array, u: Array) -> Check:
-    r"""(37) $\langle v, Ju\rangle = \langle J^\top v, u\rangle$, relative to $\|v\|\|Ju\|$."""
+    r"""(45) $\langle v, Ju\rangle = \langle J^\top v, u\rangle$, relative to $\|v\|\|Ju\|$."""
     v, Ju, JTv, u = (np.asarray(to_numpy(a), dtype=float).ravel() for a in (v, Ju, JTv, u))
     forward, backward = v @ Ju, JTv @ u
     size = max(np.linalg.norm(v) * np.linalg.norm(Ju), np.linalg.norm(JTv) * np.linalg.norm(u))
     error = 0.0 if size == 0 else abs(forward - backward) / size
     worst = f"<v, Ju> = {forward:.6g}, <JTv, u> = {backward:.6g}"
     return Check(f"{name} <v,Ju>=<JTv,u>", "adjoint", float(error), worst, TOLERANCE["adjoint"])
+
+
+def check_rows(name: str, f: Callable, x: Array) -> Check:
+    r"""Is each row of f(x) made of the same row of x alone, as (21) takes it to be?"""
+    error = mixing(f, array_namespace(x).concat([x, x])[:2, ...])
+    worst = f"a row moves by {error:.6g} when another is changed"
+    return Check(name, "comparison", error, worst, 0.0)
 
 
 def check_loss(loss: Callable, s: Array, t: Array, method: str = "complex step") -> Check:
@@ -225,9 +232,9 @@ def check_loss(loss: Callable, s: Array, t: Array, method: str = "complex step")
 def check_network(
     network: Network, x: Array, method: str = "complex step", seed: int = 0
 ) -> Checks:
-    r"""Prove (9), (10) and (11) for a whole network on the rows x (m, n), x real."""
+    r"""Prove (10), (11) and (12), and that no rows mix, for a network; x (m, n) real."""
     require_floats(x, network.theta)
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "vectors of a proof")
     trace = network.forward(x)
     for layer, before in zip(network.layers, trace):
         avoid_kink(layer, before, method)
@@ -241,17 +248,16 @@ def check_network(
     def of_x(x):
         return Network(network.layers, as_input(network.theta)).forward(x)[-1]
 
-    deltas, tangents = network.deltas(trace, v), network.tangents(trace, u)
+    (dx, *deltas), tangents = network.deltas(trace, v), network.tangents(trace, u)
     dtheta = network.gradient(trace, v)
     checks = Checks([check_gradient("network dtheta", of_theta, network.theta, dtheta, method)])
-    checks.append(
-        check_gradient("network dx", lambda x: xp.sum(v * of_x(x)), x, deltas[0], method)
-    )
+    checks.append(check_gradient("network dx", lambda x: xp.sum(v * of_x(x)), x, dx, method))
     moved = METHODS[method](of_x, x, u)
     checks.append(compare("network tangents", method, tangents[-1], moved))
-    for l in range(1, len(trace)):
-        pairs = deltas[l], tangents[l], deltas[l - 1], tangents[l - 1]
-        checks.append(check_adjoint(f"layer {l}", *pairs))
+    for l, delta in enumerate(deltas, 1):
+        checks.append(check_adjoint(f"layer {l}", delta, tangents[l], dx, tangents[l - 1]))
+        dx = delta
+    checks.append(check_rows("network rows", lambda x: network.forward(x)[-1], x))
     return checks
 
 
@@ -263,7 +269,7 @@ def require_floats(*arrays):
 
 
 def avoid_kink(layer, x, method):
-    r"""Raises MiniganError if an entry of x is so near the layer's bend that (38) straddles it,
+    r"""Raises MiniganError if an entry of x is so near the layer's bend that (46) straddles it,
     or, for the complex step, exactly on it.
     """
     kink = getattr(layer, "kink", None)

@@ -26,7 +26,7 @@ import numpy as np
 
 from .arrays import Array, array_namespace, asarray_like, check_memory
 from .errors import MiniganError, whole_number, word
-from .layers import Dense, LeakyReLU, Sigmoid, require
+from .layers import Dense, LeakyReLU, Sigmoid, mixing, require
 
 
 class Network:
@@ -78,7 +78,7 @@ class Network:
         sizes = [sum(math.prod(p.shape) for p in params) for params in self.params]
         lines = [f"{type(self).__name__} of {sum(sizes):,} parameters"]
         for layer, size in zip(self.layers, sizes):
-            lines.append(f"  {layer!r:<24}{size:>12,}" if size else f"  {layer!r}")
+            lines.append(f"  {layer!r:<32}{size:>12,}" if size else f"  {layer!r}")
         return "\n".join(lines)
 
     def _repr_html_(self):
@@ -90,7 +90,7 @@ class Network:
         return f"<table><tr><th>l</th><th>layer</th><th>parameters</th></tr>{rows}</table>"
 
     def forward(self, x: Array) -> list[Array]:
-        r"""(8) $x_l = f_l(x_{l-1})$ for l = 1, …, N; the trace is $[x_0, \dots, x_N]$.
+        r"""(9) $x_l = f_l(x_{l-1})$ for l = 1, …, N; the trace is $[x_0, \dots, x_N]$.
 
         Shapes: x (m, n), the trace a list of N + 1 arrays with m rows each.
         Raises MiniganError if x does not have the first layer's number of columns.
@@ -109,7 +109,7 @@ class Network:
         return x
 
     def deltas(self, trace: list[Array], dy: Array, stop: int = 0) -> list[Array]:
-        r"""(9) $\delta_N = dy$ and $\delta_{l-1} = \texttt{dx}_l(\delta_l)$, down to l = stop.
+        r"""(10) $\delta_N = dy$ and $\delta_{l-1} = \texttt{dx}_l(\delta_l)$, down to l = stop.
 
         Shapes: dy (m, k) like the network's output, $\delta_l$ like $x_l$. With stop = 1
         the delta of the input, which no parameter needs, is not computed; entries below
@@ -121,31 +121,34 @@ class Network:
         return deltas
 
     def dx(self, l, dy, x, y):
-        r"""(9) for layer l alone: its input's delta from its output's."""
+        r"""(10) for layer l alone: its input's delta from its output's."""
         return self.layers[l - 1].dx(dy, x, y, *self.params[l - 1])
 
-    def accumulate(self, trace, deltas, factors=None):
-        r"""(10) $\partial L/\partial\theta_l = \texttt{dparams}_l(\delta_l, x_{l-1})$, all in
+    def accumulate(self, trace, deltas, factors=None, tangents=None):
+        r"""(11) $\partial L/\partial\theta_l = \texttt{dparams}_l(\delta_l, x_{l-1})$, all in
         one flat array like θ.
 
         A parameter touches the loss only through its own layer's output $x_l$, whose share
         of the loss is $\delta_l$: hence one product per layer, and no order among them.
         factors (m, 1) : numbers by which row i of every delta is multiplied first.
+        tangents : of a penalty on the slopes (chapter 11), whose gradient is added to that of
+            the factors; without factors it stands alone
         """
         xp, grads = array_namespace(self.theta), []
-        passes = zip(self.layers, trace, trace[1:], deltas[1:], self.params)
-        for layer, x, y, delta, params in passes:
+        tangents = tangents or [None] * len(trace)
+        passes = zip(self.layers, deltas[1:], tangents, trace, trace[1:], self.params)
+        for layer, delta, u, x, y, params in passes:
             if params:
-                dy = delta if factors is None else factors * delta
-                grads += [xp.reshape(g, (-1,)) for g in layer.dparams(dy, x, y, *params)]
+                own = layer_gradient(layer, factors, delta, u, x, y, params)
+                grads += [xp.reshape(g, (-1,)) for g in own]
         return xp.concat(grads) if grads else xp.zeros_like(self.theta)
 
     def gradient(self, trace: list[Array], dy: Array) -> Array:
-        r"""(9) then (10): $\partial L/\partial\theta$ from $dy = \partial L/\partial x_N$."""
+        r"""(10) then (11): $\partial L/\partial\theta$ from $dy = \partial L/\partial x_N$."""
         return self.accumulate(trace, self.deltas(trace, dy, stop=1))
 
     def tangents(self, trace: list[Array], u: Array) -> list[Array]:
-        r"""(11) $u_l = \texttt{tangent}_l(u_{l-1})$: how $x_l$ moves when $x_0$ moves by u.
+        r"""(12) $u_l = \texttt{tangent}_l(u_{l-1})$: how $x_l$ moves when $x_0$ moves by u.
 
         Shapes: u (m, n) like the network's input; a list of N + 1 arrays like the trace.
         It is the deltas' mirror image: for every v and u,
@@ -154,13 +157,67 @@ class Network:
         tangents = [u]
         for l, layer in enumerate(self.layers, 1):
             require(layer, "tangent")
-            args = tangents[-1], trace[l - 1], trace[l], *self.params[l - 1]
-            tangents.append(layer.tangent(*args))
+            tangents.append(self.tangent(l, tangents[-1], trace[l - 1], trace[l]))
         return tangents
+
+    def tangent(self, l, u, x, y):
+        r"""(12) for layer l alone: its output's tangent from its input's."""
+        return self.layers[l - 1].tangent(u, x, y, *self.params[l - 1])
+
+
+def layer_gradient(layer, factors, delta, u, x, y, params):
+    r"""The gradient of one layer's parameters: of a loss, of a penalty, or of their sum.
+
+    (13) The loss gives a Dense layer $x^\top \mathrm{diag}(f)\,\delta$ by (1b), f being the
+    factors, and the penalty $u^\top\delta$ by (1e): with the same delta, so one product does,
+    $dW = (\mathrm{diag}(f)\,x + u)^\top \delta$. The bias is a weight whose input is always 1,
+    so its tangent is 0: $db = f^\top\delta$.
+    """
+    if u is None:
+        return layer.dparams(delta if factors is None else factors * delta, x, y, *params)
+    if factors is None:
+        return layer.tangent_dparams(delta, u, x, y, *params)
+    if type(layer) is Dense:
+        dW = (factors * x + u).T @ delta
+        return (dW, factors.T @ delta) if layer.bias else (dW,)
+    own = layer.dparams(factors * delta, x, y, *params)
+    return [a + b for a, b in zip(own, layer.tangent_dparams(delta, u, x, y, *params))]
+
+
+ROW_BY_ROW = {
+    "G": "a sample must not depend on those that are drawn beside it",
+    "D": "the pass that serves both players (21) takes each score to be that of one row alone",
+}
+
+
+def check_player(name, network, rows, k):
+    r"""Raises MiniganError if "G" or "D" does not make k columns of each of two rows alone."""
+    try:
+        shape = tuple(network.forward(rows)[-1].shape)
+    except (ValueError, TypeError) as error:
+        raise MiniganError(f"{name}, given rows of {rows.shape[1]} columns: {error}") from None
+    if shape != (2, k):
+        raise MiniganError(f"{name}: two rows must give shape (2, {k}), got {shape}")
+    if mixing(lambda x: network.forward(x)[-1], rows) > 0:
+        raise MiniganError(
+            f"{name}: a row of the output changes when another row of the input does, but "
+            f"{ROW_BY_ROW[name]}; leave out what mixes rows, such as a batch normalisation"
+        )
+
+
+def check_unbiased(name, network, game):
+    r"""Raises MiniganError if the network ends in a bias; the game gives it no gradient."""
+    last = network.layers[-1]
+    if isinstance(last, Dense) and last.bias:
+        raise MiniganError(
+            f"{name}: a number added to every score leaves the loss of {game} as it is, so the "
+            "last layer's bias has no gradient, only rounding errors; write "
+            f"Dense({last.n}, {last.k}, bias=False), and theta without its last number"
+        )
 
 
 def he(rng, n, k):
-    r"""(12) $W_{pj} \sim \mathcal N(0, 2/n)$ keeps the size of x through Dense and ReLU.
+    r"""(14) $W_{pj} \sim \mathcal N(0, 2/n)$ keeps the size of x through Dense and ReLU.
 
     Source: He et al. (2015), Delving deep into rectifiers, equation 10.
     """
@@ -168,7 +225,7 @@ def he(rng, n, k):
 
 
 def glorot(rng, n, k):
-    r"""(13) $W_{pj} \sim \mathcal U(-a, a)$, $a = \sqrt{6/(n + k)}$.
+    r"""(15) $W_{pj} \sim \mathcal U(-a, a)$, $a = \sqrt{6/(n + k)}$.
 
     Source: Glorot & Bengio (2010), Understanding the difficulty of training deep
     feedforward neural networks, equation 16.
@@ -180,13 +237,13 @@ INITS = {"he": he, "glorot": glorot}
 OUTPUTS = {"linear": (), "sigmoid": (Sigmoid(),)}
 
 
-def mlp_layers(sizes, slope, output):
+def mlp_layers(sizes, slope, output, bias=True):
     r"""Dense, LeakyReLU, Dense, …, Dense, and the output's layer: "linear" has none."""
     word("output", output, tuple(OUTPUTS))
     layers = []
     for n, k in zip(sizes[:-1], sizes[1:]):
         layers += [Dense(n, k), LeakyReLU(slope)]
-    layers[-1:] = OUTPUTS[output]
+    layers[-2:] = [Dense(n, k, bias), *OUTPUTS[output]]
     return layers
 
 
@@ -197,6 +254,7 @@ def mlp(
     slope: float = 0.2,
     output: str = "linear",
     init: str = "he",
+    bias: bool = True,
     dtype: str = "float32",
     like: Array | None = None,
 ) -> Network:
@@ -206,7 +264,8 @@ def mlp(
     rng : numpy.random.Generator that draws the weights
     slope : LeakyReLU's slope below zero
     output : "linear" or "sigmoid"
-    init : "he" (12) or "glorot" (13)
+    init : "he" (14) or "glorot" (15)
+    bias : of the last Dense layer; the others always have one
     dtype : of theta
     like : theta is made in the library and on the device of this array; None is NumPy
     """
@@ -214,10 +273,12 @@ def mlp(
     if len(sizes) < 2:
         raise MiniganError(f"sizes: expected at least two widths, got {sizes}")
     draw = INITS[word("init", init, tuple(INITS))]
-    layers = mlp_layers(sizes, slope, output)
+    layers = mlp_layers(sizes, slope, output, bias)
     dense = [layer for layer in layers if isinstance(layer, Dense)]
-    size = sum((layer.n + 1) * layer.k for layer in dense)
+    size = sum(math.prod(shape) for layer in dense for shape in layer.shapes)
     check_memory(f"a network of the widths {' '.join(map(str, sizes))}", 40 * size)
-    parts = [(draw(rng, layer.n, layer.k).ravel(), np.zeros(layer.k)) for layer in dense]
-    theta = np.concatenate([part for pair in parts for part in pair]).astype(dtype)
+    parts = []
+    for layer in dense:
+        parts += [draw(rng, layer.n, layer.k).ravel(), np.zeros(layer.k * layer.bias)]
+    theta = np.concatenate(parts).astype(dtype)
     return Network(layers, theta if like is None else asarray_like(theta, like))

@@ -1,4 +1,4 @@
-"""Chapter 11: the judge is judged. What is right passes, and every kind of wrong is caught."""
+"""Chapter 13: the judge is judged. What is right passes, and every kind of wrong is caught."""
 
 import functools
 import math
@@ -99,23 +99,25 @@ def results(checks):
 def test_a_third_partys_layer_is_proven_by_one_call(lib64, drawn):
     layer, *arrays = drawn
     checks = check_layer(layer, *map(lib64.array, arrays))
-    names = ["dx", "dparams[0]", "tangent", "adjoint"]
+    names = ["dx", "dparams[0]", "tangent", "rows", "adjoint"]
     if len(arrays) == 1:
         names.remove("dparams[0]")
     assert results(checks) == dict.fromkeys(names, True), checks
-    assert [check.method for check in checks] == ["complex step"] * (len(names) - 1) + [
-        "adjoint"
+    assert [check.method for check in checks] == ["complex step"] * (len(names) - 2) + [
+        "comparison",
+        "adjoint",
     ]
 
 
 @given(third_party())
-def test_eq38_central_differences_prove_smooth_layers_to_1e7(lib64, drawn):
+def test_eq46_central_differences_prove_smooth_layers_to_1e7(lib64, drawn):
     layer, x, *params = drawn
-    params = [np.sign(p) + p / (1 + abs(p)) for p in params]  # (38) wants numbers of order 1
+    params = [np.sign(p) + p / (1 + abs(p)) for p in params]  # (46) wants numbers of order 1
     for check in check_layer(
         layer, lib64.array(x), *map(lib64.array, params), method="central difference"
     ):
-        assert check.tolerance == (1e-13 if check.method == "adjoint" else 1e-7)
+        limits = {"adjoint": 1e-13, "comparison": 0.0, "central difference": 1e-7}
+        assert check.tolerance == limits[check.method]
         assert check.passed, check
 
 
@@ -129,7 +131,7 @@ def test_eq38_central_differences_prove_smooth_layers_to_1e7(lib64, drawn):
 )
 def test_a_layer_is_checked_for_what_it_has(layer, names):
     checks = check_layer(layer, *on_host((3, 4), *getattr(layer, "shapes", ())))
-    assert results(checks) == dict.fromkeys([*names.split(), "adjoint"], True), checks
+    assert results(checks) == dict.fromkeys([*names.split(), "rows", "adjoint"], True), checks
 
 
 def test_eq1e_a_wrong_gradient_of_the_tangent_is_caught(lib64):
@@ -145,7 +147,7 @@ def test_eq1e_a_wrong_gradient_of_the_tangent_is_caught(lib64):
     assert set(found.values()) == {True}
 
 
-# ---- (36), (37), (38) themselves ----
+# ---- (44), (45), (46) themselves ----
 
 
 def squire_trapp(x):
@@ -158,7 +160,7 @@ def squire_trapp_slope(x):
     return squire_trapp(x) * (1 - 1.5 * (s * s * c - c * c * s) / (s**3 + c**3))
 
 
-def test_eq36_a_complex_step_is_exact_to_rounding_and_eq38_to_its_square_root():
+def test_eq44_a_complex_step_is_exact_to_rounding_and_eq46_to_its_square_root():
     x = np.array([1.5, 0.3, 0.0])
     exact = squire_trapp_slope(x)
     by_complex = complex_step(squire_trapp, x, np.ones(3))
@@ -167,7 +169,7 @@ def test_eq36_a_complex_step_is_exact_to_rounding_and_eq38_to_its_square_root():
     assert 1e-13 < abs(by_difference / exact - 1).max() < 1e-8
 
 
-def test_eq36_follows_the_direction_and_gives_one_number_per_output(lib64):
+def test_eq44_follows_the_direction_and_gives_one_number_per_output(lib64):
     A, x, u = (np.random.default_rng(i).standard_normal((3, 3)) for i in range(3))
     moved = lib64.array(A).T + 0j
 
@@ -179,7 +181,7 @@ def test_eq36_follows_the_direction_and_gives_one_number_per_output(lib64):
     assert H == 1e-30
 
 
-def test_eq38_errs_by_the_third_derivative_times_h_squared():
+def test_eq46_errs_by_the_third_derivative_times_h_squared():
     """(x³)′ by central differences is 3x² + h², exactly."""
     h = step_size(np.zeros(1))
     error = central_difference(lambda x: x**3, np.zeros(1), np.ones(1))
@@ -188,7 +190,7 @@ def test_eq38_errs_by_the_third_derivative_times_h_squared():
     assert step_size(np.zeros(1, "float32")) == pytest.approx(4.92e-3, rel=1e-2)
 
 
-def test_eq38_asks_only_for_real_numbers_on_both_sides():
+def test_eq46_asks_only_for_real_numbers_on_both_sides():
     asked = []
     central_difference(lambda x: asked.append(x.copy()) or x, np.array([2.0]), np.array([3.0]))
     h = step_size(np.zeros(1))
@@ -196,7 +198,7 @@ def test_eq38_asks_only_for_real_numbers_on_both_sides():
     np.testing.assert_allclose(np.ravel(asked), [2 + 3 * h, 2 - 3 * h], rtol=1e-15)
 
 
-def test_eq37_a_matrix_and_its_transpose_agree_and_another_does_not():
+def test_eq45_a_matrix_and_its_transpose_agree_and_another_does_not():
     rng = np.random.default_rng(0)
     A, v, u = rng.standard_normal((3, 4)), rng.standard_normal(3), rng.standard_normal(4)
     right = check_adjoint("A", v, A @ u, A.T @ v, u)
@@ -213,7 +215,7 @@ def test_eq37_a_matrix_and_its_transpose_agree_and_another_does_not():
 norm = np.linalg.norm
 
 
-def test_eq37_zero_agrees_with_zero():
+def test_eq45_zero_agrees_with_zero():
     assert check_adjoint("0", *np.zeros((4, 2))).error == 0.0
     assert check_adjoint("0", *np.zeros((4, 2))).passed
 
@@ -221,7 +223,7 @@ def test_eq37_zero_agrees_with_zero():
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("place", range(4))
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_eq37_nan_and_infinity_never_pass(bad, place):
+def test_eq45_nan_and_infinity_never_pass(bad, place):
     arguments = np.ones((4, 3))
     arguments[place, 1] = bad
     assert not check_adjoint("J", *arguments).passed
@@ -247,7 +249,12 @@ def test_a_wrong_dx_is_caught_twice(wrong):
             return WRONG_DX[wrong](super().dx(dy, x, y))
 
     x = np.random.default_rng(0).standard_normal((3, 4))
-    assert results(check_layer(Wrong(), x)) == {"dx": False, "tangent": True, "adjoint": False}
+    assert results(check_layer(Wrong(), x)) == {
+        "dx": False,
+        "tangent": True,
+        "rows": True,
+        "adjoint": False,
+    }
 
 
 def test_a_wrong_tangent_is_caught_twice(lib64):
@@ -256,10 +263,10 @@ def test_a_wrong_tangent_is_caught_twice(lib64):
             return u * (1 - y)
 
     found = results(check_layer(Wrong(), fixed(lib64)))
-    assert found == {"dx": True, "tangent": False, "adjoint": False}
+    assert found == {"dx": True, "tangent": False, "rows": True, "adjoint": False}
 
 
-def test_eq36_catches_two_wrongs_that_agree_with_each_other(lib64):
+def test_eq44_catches_two_wrongs_that_agree_with_each_other(lib64):
     """σ(2x) for σ(x): forward and backward mode share the mistake, the adjoint test passes."""
 
     class Wrong(Tanh):
@@ -270,7 +277,7 @@ def test_eq36_catches_two_wrongs_that_agree_with_each_other(lib64):
             return self.dx(u, x, y)
 
     found = results(check_layer(Wrong(), fixed(lib64)))
-    assert found == {"dx": False, "tangent": False, "adjoint": True}
+    assert found == {"dx": False, "tangent": False, "rows": True, "adjoint": True}
 
 
 def test_a_wrong_parameter_gradient_is_caught_and_its_worst_entry_named():
@@ -291,6 +298,7 @@ def test_a_wrong_parameter_gradient_is_caught_and_its_worst_entry_named():
         "tangent": True,
         "tangent_dparams[0]": True,
         "tangent_dparams[1]": True,
+        "rows": True,
         "adjoint": True,
     }
     place, numbers = checks[1].worst.split(": ")
@@ -331,7 +339,7 @@ def test_a_layer_that_lacks_a_method_is_named(missing, monkeypatch):
 
 
 def test_a_forward_pass_that_drops_the_imaginary_part_does_not_pass_unseen():
-    """`abs` is not analytic: (36) then reports an error, and (38) judges in its place."""
+    """`abs` is not analytic: (44) then reports an error, and (46) judges in its place."""
 
     class Modulus(Tanh):
         def forward(self, x):
@@ -374,19 +382,74 @@ def test_a_bend_elsewhere_than_at_zero():
         check_layer(Shifted(), np.array([[3.0]]))
 
 
+@pytest.mark.parametrize("method", ["complex step", "central difference"])
+@pytest.mark.parametrize(
+    ("part", "at", "caught"),
+    [
+        ("dx", None, "dx"),
+        ("tangent", None, "tangent tangent_dparams[0]"),  # which is measured through it
+        ("dparams", 0, "dparams[0]"),
+        ("dparams", 1, "dparams[1]"),
+        ("tangent_dparams", 0, "tangent_dparams[0]"),
+    ],
+)
+def test_either_method_catches_each_part_alone(part, at, caught, method):
+    right = getattr(Dense, part)
+
+    class Wrong(Dense):
+        """One of its derivatives is off by a ten-thousandth."""
+
+    def bent(self, *args):
+        made = right(self, *args)
+        if at is None:
+            return 1.0001 * made
+        return tuple(1.0001 * v if i == at else v for i, v in enumerate(made))
+
+    setattr(Wrong, part, bent)
+    checks = check_layer(Wrong(4, 3), *on_host((5, 4), (4, 3), (3,)), method=method)
+    wrong = {name for name, passed in results(checks).items() if not passed}
+    assert wrong - {"adjoint"} == {*caught.split()}
+    assert ("adjoint" in wrong) == (at is None)
+    assert {check.method for check in checks} == {method, "adjoint", "comparison"}
+
+
+def test_the_seed_decides_the_directions():
+    class Asked(Tanh):
+        def dx(self, dy, x, y):
+            seen.append((dy.copy(), x))
+            return super().dx(dy, x, y)
+
+        def tangent(self, u, x, y):
+            seen.append((u.copy(), x))
+            return super().tangent(u, x, y)
+
+    x, found = np.ones((3, 4)), []
+    for seed in (0, 0, 1):
+        seen = []
+        check_layer(Asked(), x, seed=seed)
+        found.append(seen)
+        assert [v.shape for v, _ in seen] == [(3, 4), (3, 4)]
+        assert all(point is x for _, point in seen)
+        assert (seen[0][0] != seen[1][0]).all()
+    for first, same, other in zip(*found):
+        np.testing.assert_array_equal(first[0], same[0])
+        assert (first[0] != other[0]).all()
+
+
 # ---- whole networks, losses, gradients ----
 
 
 @given(seeds, hidden)
-def test_eq37_every_layer_of_a_network_has_its_own_adjoint_test(seed, widths):
+def test_eq45_every_layer_of_a_network_has_its_own_adjoint_test(seed, widths):
     rng = np.random.default_rng(seed)
     network = mlp((3, *widths, 2), rng, output="sigmoid", dtype="float64")
     names = [check.name for check in check_network(network, rng.standard_normal((2, 3)))]
     assert names[:3] == ["network dtheta", "network dx", "network tangents"]
-    assert names[3:] == [f"layer {l} <v,Ju>=<JTv,u>" for l in range(1, len(network.layers) + 1)]
+    layers = [f"layer {l} <v,Ju>=<JTv,u>" for l in range(1, len(network.layers) + 1)]
+    assert names[3:] == [*layers, "network rows"]
 
 
-def test_eq38_a_smooth_network_by_central_differences(lib64):
+def test_eq46_a_smooth_network_by_central_differences(lib64):
     layers = [Dense(3, 4), Sigmoid(), Dense(4, 2), Sigmoid()]
     network = Network(layers, fixed(lib64, (26,)))
     for check in check_network(network, fixed(lib64, (5, 3), 1), method="central difference"):
@@ -416,6 +479,56 @@ def test_a_wrong_pass_of_a_network_is_caught(wrong, monkeypatch):
     checks = {c.name: c.passed for c in check_network(network, np.ones((2, 3)))}
     culprit = {"deltas": "network dx", "accumulate": "network dtheta"}
     assert not checks[culprit.get(wrong, "network tangents")]
+
+
+@pytest.mark.parametrize("method", ["complex step", "central difference"])
+@pytest.mark.parametrize("wrong", ["deltas", "gradient", "tangents"])
+def test_either_method_catches_each_pass_alone(wrong, method, monkeypatch):
+    layers = [Dense(3, 4), Sigmoid(), Dense(4, 2), Sigmoid()]
+    network, right = Network(layers, on_host((26,))[0]), getattr(Network, wrong)
+
+    def bent(self, *args, **options):
+        made = right(self, *args, **options)
+        if wrong == "gradient":
+            return 1.0001 * made
+        at = 0 if wrong == "deltas" else len(made) - 1
+        return [v if i != at or v is None else 1.0001 * v for i, v in enumerate(made)]
+
+    monkeypatch.setattr(Network, wrong, bent)
+    checks = check_network(network, *on_host((5, 3)), method=method)
+    lost = {check.name for check in checks if not check.passed}
+    named = {"deltas": ("dx", 1), "gradient": ("dtheta", None), "tangents": ("tangents", 4)}
+    what, layer = named[wrong]
+    adjoint = {f"layer {layer} <v,Ju>=<JTv,u>"} if layer else set()
+    assert lost == {f"network {what}"} | adjoint
+    assert {check.method for check in checks} == {method, "adjoint", "comparison"}
+
+
+def test_the_seed_decides_a_networks_directions(monkeypatch):
+    network, x = Network([Dense(3, 2)], np.ones(8)), np.ones((5, 3))
+    asked, tangents = [], Network.tangents
+    monkeypatch.setattr(
+        Network, "tangents", lambda self, trace, u: asked.append(u) or tangents(self, trace, u)
+    )
+    for seed in (0, 0, 1):
+        check_network(network, x, seed=seed)
+    np.testing.assert_array_equal(asked[0], asked[1])
+    assert (asked[0] != asked[2]).all()
+    assert asked[0].shape == (5, 3)
+
+
+def test_whole_numbers_are_refused_wherever_they_are(lib):
+    x, whole = lib.array(np.ones((2, 2)), "float32"), lib.array(np.ones((2, 2), "int32"))
+    theta = lib.array(np.ones(3), "float32")
+    message = "^expected an array of real numbers, got dtype .*int32"
+    for call in (
+        lambda: check_layer(Tanh(), whole),
+        lambda: check_layer(GainedSoftplus(2), x, whole[0, :]),
+        lambda: check_gradient("g", sum_of_cubes, whole, whole),
+        lambda: check_network(Network([Dense(2, 1)], theta), whole),
+    ):
+        with pytest.raises(MiniganError, match=message):
+            call()
 
 
 def sum_of_cubes(x):
@@ -522,6 +635,22 @@ def test_the_tolerance_belongs_to_the_method_unless_given():
     assert not compare("a", "complex step", [1.0], [1.0 + 1e-15], tolerance=0.0).passed
 
 
+@pytest.mark.parametrize("method", TOLERANCE)
+def test_a_gradient_may_be_off_by_just_the_tolerance(method):
+    """A linear function has no error of its own; the claim is off by a known factor."""
+    c = np.random.default_rng(0).standard_normal((3, 4))
+    for times, passes in ((0.5, True), (2.0, False), (-0.5, True), (-2.0, False)):
+        claim = c * (1 + times * TOLERANCE[method])
+        if method == "adjoint":
+            check = check_adjoint("J", c, c, claim, c)
+        else:
+            check = check_gradient(
+                "f", lambda x: array_namespace(x).sum(c * x), c, claim, method
+            )
+        assert check.passed is passes, check
+        assert (check.method, check.tolerance) == (method, TOLERANCE[method])
+
+
 def test_the_tolerance_itself_passes_and_more_does_not():
     assert Check("a", "adjoint", 0.5, "", 0.5).passed
     assert not Check("a", "adjoint", np.nextafter(0.5, 1), "", 0.5).passed
@@ -532,7 +661,7 @@ def test_the_tolerance_itself_passes_and_more_does_not():
 def test_a_list_of_checks_is_a_table_in_words_and_in_a_notebook():
     checks = check_layer(Dense(3, 2), *on_host((5, 3), (3, 2), (2,)))
     lines = repr(checks).splitlines()
-    assert len(lines) == len(checks) == 7
+    assert len(lines) == len(checks) == 8
     assert lines[1].split() == [
         "Dense.dparams[0]",
         "complex",
@@ -541,8 +670,8 @@ def test_a_list_of_checks_is_a_table_in_words_and_in_a_notebook():
         "pass",
     ]
     html = checks._repr_html_()
-    assert html.count("<tr>") == 8
-    assert html.count("<td>pass</td>") == 7
+    assert html.count("<tr>") == 9
+    assert html.count("<td>pass</td>") == 8
     assert "<td>Dense &lt;v,Ju&gt;=&lt;JTv,u&gt;</td>" in html
     wrong = Checks([Check("a<b", "adjoint", 0.5, "a<b[3]: 1 claimed", 1e-13)])
     assert repr(wrong).endswith("5.0e-01  FAIL at a<b[3]: 1 claimed")

@@ -31,7 +31,7 @@ import test_games
 from conftest import Library
 
 from minigan import fast, losses, penalty
-from minigan.errors import MiniganError
+from minigan.errors import DivergedError
 from minigan.game import Game
 from minigan.gradcheck import check_gradient, check_layer, check_network, step_size
 from minigan.lab.loaders import ring, ring_modes
@@ -50,6 +50,7 @@ GAMES = {  # each with rates that find the ring within 1,000 iterations
     "lsgan": {"lr": 1e-3, "D_lr": 3e-3},
     "wgan": {"clip": 0.1, "lr": 2e-3},
     "wgan-gp": {"penalty_weight": 1.0},
+    "r3gan": {"ema_decay": 0.0},
 }
 BATCH = {"wgan": 64, "wgan-gp": 64}  # 128 in the others
 SLOWER = {"wgan": {"D_lr": 2e-5}}  # else its first 100 steps end before anything is printed
@@ -80,8 +81,9 @@ def claims(dtype="float64"):
     yield (lambda w: run(w, alike(x, w))), theta, network.gradient(trace, v)
     yield (lambda x: run(alike(theta, x), x)), x, network.deltas(trace, v)[0]
     D = mlp((3, 5, 1), rng, dtype=dtype)
-    P = lambda w: penalty.gradient_penalty(Network(D.layers, w), alike(x, w))[0]  # noqa: E731
-    yield P, D.theta + 0, penalty.gradient_penalty(D, x)[1]
+    for P in (penalty.gradient_penalty, penalty.zero_centred_penalty):
+        of_theta = lambda w, P=P: P(Network(D.layers, w), alike(x, w))[0]  # noqa: E731
+        yield of_theta, D.theta + 0, P(D, x)[1]
 
 
 def of_layer(layer, x, *params, draw):
@@ -195,7 +197,7 @@ def trained(game, seed, steps, options, **widths):
     try:
         with np.errstate(all="ignore"):
             records += train(model, ring(5000, std=STD), steps, BATCH.get(game, 128), seed)
-    except MiniganError as error:
+    except DivergedError as error:
         raise AssertionError(str(error)) from None
     return records
 
@@ -204,7 +206,7 @@ def plainly(patch):
     """Let games take the steps (17) and (18), in which each bug can show; nothing compiled."""
 
     def update(self, x, z, c=None, rng=None):
-        record, x_fake = self.G_step(z, c)
+        record, x_fake = self.G_step(x, z, c)
         return record | self.D_step(x, x_fake, c, rng)
 
     patch.setattr(Game, "update", update)
@@ -232,7 +234,7 @@ def catches(check, bug=None, game=None):
             bug.inject(patch)
         try:
             check(game) if game else check()
-        except (AssertionError, FloatingPointError, MiniganError):
+        except AssertionError:
             return True
     return False
 

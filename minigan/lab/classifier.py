@@ -1,4 +1,4 @@
-r"""Chapter 17. A judge of digits: a small classifier made of the same layers.
+r"""Chapter 19. A judge of digits: a small classifier made of the same layers.
 
 To say which digits a generator draws, something must read them. This network has ten
 scores per row and learns from genuine digits and their labels, each a little turned, sized,
@@ -13,6 +13,7 @@ import hashlib
 
 import numpy as np
 
+from ..arrays import stream
 from ..errors import DataError, DivergedError, real_number, whole_number
 from ..losses import softmax_cross_entropy
 from ..network import mlp
@@ -23,7 +24,7 @@ from .files import read_bytes, write_whole
 SIDE = 28
 HIDDEN = 512, 128
 CHECKED = 32  # bytes of a `checksum`
-VERSION = 1  # of the training; a new one leaves old caches alone
+VERSION = 2  # of the training; a new one leaves old caches alone
 FEATURES = -2  # in a trace: the last hidden layer's output
 
 
@@ -47,13 +48,12 @@ class Classifier:
         epochs, m = whole_number("epochs", epochs), whole_number("batch_size", batch_size)
         seed, lr = whole_number("seed", seed, "[0, inf)"), real_number("lr", lr, "(0, inf)")
         training = epochs, seed, m, lr
-        rng = np.random.default_rng(seed)
-        self.n_classes = data.n_classes
-        self.network = mlp((SIDE * SIDE, *HIDDEN, data.n_classes), rng, slope=0.1)
+        self.n_classes, sizes = data.n_classes, (SIDE * SIDE, *HIDDEN, data.n_classes)
+        self.network = mlp(sizes, stream(seed, "weights of the classifier"), slope=0.1)
         folder = cache_folder() if cache else None
         path = folder and folder / f"classifier-{fingerprint(data, training)}.bin"
         if not (path and self._recall(path)):
-            self._train(data, rng, epochs, m, lr)
+            self._train(data, stream(seed, "training of the classifier"), epochs, m, lr)
             if path:
                 self._keep(path)
 
@@ -139,7 +139,8 @@ def warped(images, rng, shift=2.0, angle=0.2, zoom=0.12, slant=0.15):
     cos, sin = (1 + size) * np.cos(turn), (1 + size) * np.sin(turn)
     row = cos * i - sin * j + down
     column = sin * i + cos * j + skew * i + right
-    # A margin of one pixel before and two behind; all that is beyond it is background.
+    # A margin of one pixel before and two behind; all that is beyond it is background, but
+    # for a thousandth of the last row and column.
     padded = np.pad(images, ((0, 0), (1, 2), (1, 2)))
     side = SIDE + 3
     row, column = (

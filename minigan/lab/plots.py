@@ -58,7 +58,7 @@ def losses_png(columns):
     r"""The figure of `draw_losses` as PNG bytes."""
     figure = matplotlib_part("figure").Figure((8, 6), dpi=100, layout="constrained")
     draw_losses(figure, columns)
-    return figure_png(figure)
+    return figurefigure_png(figure)
 
 
 def draw_losses(figure, columns):
@@ -75,7 +75,8 @@ def draw_losses(figure, columns):
         for name in panel:
             values = np.clip(columns[name], -LARGEST_VALUE, LARGEST_VALUE)
             axis.plot(step, values, lw=0.8, label=name)
-        axis.legend(loc="upper right")
+        if panel:  # Matplotlib warns of a legend without curves
+            axis.legend(loc="upper right")
         axis.grid(alpha=0.3)
     axes[-1].set_xlabel("step")
 
@@ -110,7 +111,7 @@ def _picture(file, size):
         return None
 
 
-def figure_png(figure):
+def figurefigure_png(figure):
     r"""A figure of Matplotlib as PNG bytes."""
     buffer = io.BytesIO()
     matplotlib_part("backends.backend_agg").FigureCanvasAgg(figure).print_png(buffer)

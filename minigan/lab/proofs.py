@@ -1,7 +1,7 @@
 r"""Every derivative in this library, proven on the spot: what `minigan gradcheck` prints.
 
-In float64 each is compared with the complex step (36) through its own forward pass, and
-each layer's backward rule with its forward-mode rule by the adjoint test (37). In float32,
+In float64 each is compared with the complex step (44) through its own forward pass, and
+each layer's backward rule with its forward-mode rule by the adjoint test (45). In float32,
 where a proof would end in rounding, the same passes are compared with float64's.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from ..arrays import array_namespace, asarray_like, backend, to_numpy
+from ..arrays import array_namespace, asarray_like, backend, stream, to_numpy
 from ..gradcheck import (
     Check,
     RecordingOptimizer,
@@ -21,7 +21,13 @@ from ..gradcheck import (
     compare,
 )
 from ..layers import Dense, LeakyReLU, Sigmoid
-from ..losses import bce_with_logits, least_squares, softmax_cross_entropy, wasserstein
+from ..losses import (
+    bce_with_logits,
+    least_squares,
+    relativistic,
+    softmax_cross_entropy,
+    wasserstein,
+)
 from ..network import Network, mlp
 from .models import MODELS
 
@@ -39,12 +45,13 @@ DERIVATIVES = {
     ),
     "LeakyReLU": ("(2a) dx", "(2b) tangent"),
     "Sigmoid": ("(3a) dx", "(3b) tangent"),
-    "network": ("(10) gradient of theta", "(9) delta of x", "(11) tangents"),
+    "network": ("(11) gradient of theta", "(10) delta of x", "(12) tangents"),
 }
 LOSSES = {
     "(4a)": (bce_with_logits, (0.0, 0.5, 0.9, 1.0)),
     "(5a)": (wasserstein, (1.0, -1.0)),
     "(6a)": (least_squares, (0.0, 1.0, -1.0)),
+    "(7a)": (relativistic, (0.0, 2.0, -3.0)),
 }
 GAMES: dict = {name: (name, {}) for name in MODELS}
 GAMES["gan, minimax"] = "gan", {"minimax": True}
@@ -99,7 +106,7 @@ def table(found):
 def of_layers(case, dtype, like):
     r"""(1) to (3): each layer's methods, at random points."""
     seed, m, (n, *_, k) = case
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "cases of a proof", 0)
     x, W, b, v, vk, u = draw(rng, dtype, (m, n), (n, k), (k,), (m, n), (m, k), (m, n))
     for layer, dy, params in (
         (Dense(n, k), vk, (W, b)), (LeakyReLU(), v, ()), (Sigmoid(), v, ())
@@ -113,7 +120,8 @@ def of_layers(case, dtype, like):
             equation, _, what = derivative.partition(" ")
             yield equation, f"{name}: {what}", check
         if dtype == "float64":
-            yield "(37)", f"{name}: adjoint of dx and tangent", checks[-1]
+            yield "(21)", f"{name}: row by row", checks[-2]
+            yield "(45)", f"{name}: adjoint of dx and tangent", checks[-1]
 
 
 def passes_of_layer(layer):
@@ -131,13 +139,13 @@ def passes_of_layer(layer):
 
 
 def of_losses(case, dtype, like):
-    r"""(4) and (5), and the classifier's (7): ds."""
+    r"""(4) and (5), and the classifier's (8): ds."""
     seed, m, (*_, k) = case
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "cases of a proof", 1)
     s, wide = draw(rng, dtype, (m, 1), (m, k + 1))
     c = np.eye(k + 1, dtype=dtype)[rng.integers(0, k + 1, m)]
     every = [(n, loss, s, t) for n, (loss, targets) in LOSSES.items() for t in targets]
-    for equation, loss, scores, t in [*every, ("(7a)", softmax_cross_entropy, wide, c)]:
+    for equation, loss, scores, t in [*every, ("(8a)", softmax_cross_entropy, wide, c)]:
         if dtype == "float64":
             moved, t = move(like, scores)[0], move(like, c)[0] if t is c else t
             check = check_loss(loss, moved, t)
@@ -151,9 +159,9 @@ def of_losses(case, dtype, like):
 
 
 def of_network(case, dtype, like):
-    r"""(9), (10) and (11): the passes through a stack of layers."""
+    r"""(10), (11) and (12): the passes through a stack of layers."""
     seed, m, sizes = case
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "cases of a proof", 2)
     network = mlp(sizes, rng, output="sigmoid", dtype=dtype)
     (biases,) = draw(rng, dtype, network.theta.shape)
     theta = network.theta + np.asarray(0.1, dtype) * biases
@@ -174,11 +182,12 @@ def of_network(case, dtype, like):
         equation, _, what = derivative.partition(" ")
         yield equation, f"network: {what}", check
     for check in checks[3:]:
-        yield "(37)", "network: adjoint, layer by layer", check
+        kind = "adjoint, layer by layer" if check.method == "adjoint" else "row by row"
+        yield "(45)" if check.method == "adjoint" else "(21)", f"network: {kind}", check
 
 
 def of_games(case, dtype, like):
-    r"""(17), (18) and (19): what each step of each game hands to its optimiser."""
+    r"""(19), (20) and (21): what each step of each game hands to its optimiser."""
     for name in GAMES:
         game = GameUnderProof(name, case, dtype, like)
         steps = game.gradients()
@@ -211,7 +220,8 @@ class GameUnderProof:
         widths = {"n_data": 4, "n_noise": 3, "G_hidden": hidden, "D_hidden": hidden[::-1]}
         library = array_namespace(like).__name__.rpartition(".")[2]
         self.model = cls(**widths, **options, dtype=dtype, backend=library)
-        rng, host = np.random.default_rng(self.seed), "float32" if rounded else dtype
+        rng = stream(self.seed, "cases of a proof", 3)
+        host = "float32" if rounded else dtype
         for network in (self.model.G, self.model.D):
             start = to_numpy(network.theta).astype(host)
             (noise,) = draw(rng, host, start.shape)
@@ -223,20 +233,20 @@ class GameUnderProof:
 
     def random(self, shape, dtype):
         r"""Stands in for a penalty's random numbers: the same ones at every call."""
-        return np.random.default_rng(self.seed).random(shape, "float32").astype(dtype)
+        return stream(self.seed, "points of the penalty").random(shape, "float32").astype(dtype)
 
     def gradients(self):
         r"""A list of (equation and step, player, gradient)."""
         model, x, z, c = self.model, self.x, self.z, self.c
         model.G_optimizer, model.D_optimizer = G, D = RecordingOptimizer(), RecordingOptimizer()
         model.constrain = lambda: None
-        _, x_fake = model.G_step(z, c)
+        _, x_fake = model.G_step(x, z, c)
         model.D_step(x, x_fake, c, self)
-        found = [("(17) G_step", "G", G.dtheta), ("(18) D_step", "D", D.dtheta)]
+        found = [("(19) G_step", "G", G.dtheta), ("(20) D_step", "D", D.dtheta)]
         model.D_update(x, x_fake, c, self)
-        found.append(("(19a) D_update", "D", D.dtheta))
+        found.append(("(21a) D_update", "D", D.dtheta))
         model.update(x, z, c, self)
-        return [*found, ("(19) update", "G", G.dtheta), ("(19) update", "D", D.dtheta)]
+        return [*found, ("(21) update", "G", G.dtheta), ("(21) update", "D", D.dtheta)]
 
     def losses(self):
         r"""{player: its loss as a function of its parameters}, by forward passes alone."""
@@ -245,7 +255,8 @@ class GameUnderProof:
 
         def L_G(theta):
             rows = Network(model.G.layers, theta).forward(model.G_input(z, c))[-1]
-            return model.G_loss(model.D.forward(model.D_input(rows, c))[-1])[0]
+            pair = (model.D.forward(model.D_input(r, c))[-1] for r in (x, rows))
+            return model.G_loss(*pair)[0]
 
         def L_D(theta):
             twin = copy.copy(model)
