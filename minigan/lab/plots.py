@@ -58,7 +58,7 @@ def losses_png(columns):
     r"""The figure of `draw_losses` as PNG bytes."""
     figure = matplotlib_part("figure").Figure((8, 6), dpi=100, layout="constrained")
     draw_losses(figure, columns)
-    return figurefigure_png(figure)
+    return figure_png(figure)
 
 
 def draw_losses(figure, columns):
@@ -111,7 +111,7 @@ def _picture(file, size):
         return None
 
 
-def figurefigure_png(figure):
+def figure_png(figure):
     r"""A figure of Matplotlib as PNG bytes."""
     buffer = io.BytesIO()
     matplotlib_part("backends.backend_agg").FigureCanvasAgg(figure).print_png(buffer)
