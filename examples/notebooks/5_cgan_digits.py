@@ -35,11 +35,11 @@ print("G is given", model.G_input(np.zeros((1, 100), "float32"), c).shape)
 print("D is given", model.D_input(np.zeros((1, 784), "float32"), c).shape)
 
 # %%
-records = minigan.fit(model, data, steps=4000)
+records = minigan.fit(model, data, steps=3000)
 minigan.plot(records)
 
 # %% [markdown]
-# One line for each class. With 4,000 of the 14,000 steps of `minigan train cgan`, most of
+# One line for each class. With 3,000 of the 14,000 steps of `minigan train cgan`, most of
 # them can be read.
 
 # %%
