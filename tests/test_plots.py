@@ -169,8 +169,8 @@ COLUMNS = {
 @pytest.fixture
 def drawn(monkeypatch):
     """The figures that were made into files."""
-    figures, whole = [], plots.figure_png
-    monkeypatch.setattr(plots, "figure_png", lambda figure: figures.append(figure) or whole(figure))
+    figures, png = [], plots.figure_png
+    monkeypatch.setattr(plots, "figure_png", lambda each: figures.append(each) or png(each))
     return figures
 
 
