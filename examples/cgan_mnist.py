@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 import minigan
 from minigan.lab.plots import samples_png
@@ -16,8 +15,7 @@ steps = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
 data = minigan.load("mnist5k")
 model = minigan.CGAN(n_data=784, n_noise=100, n_classes=10)
 
-for _ in tqdm(minigan.train(model, data, steps, batch_size=64), total=steps):
-    pass
+minigan.fit(model, data, steps, batch_size=64)
 
 labels = np.repeat(np.arange(10), 10)  # ten zeros, ten ones, ...
 x = model.sample(labels=labels, seed=1)

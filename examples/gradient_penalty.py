@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 from matplotlib.figure import Figure
-from tqdm import trange
+from tqdm.auto import trange
 
 import minigan
 

@@ -7,7 +7,7 @@ import io
 import sys
 from pathlib import Path
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 import minigan
 import minigan.lab.loaders

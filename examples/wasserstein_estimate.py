@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 from matplotlib.figure import Figure
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 import minigan
 from minigan.lab.metrics import wasserstein_1d

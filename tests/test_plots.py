@@ -169,8 +169,8 @@ COLUMNS = {
 @pytest.fixture
 def drawn(monkeypatch):
     """The figures that were made into files."""
-    figures, whole = [], plots._png
-    monkeypatch.setattr(plots, "_png", lambda figure: figures.append(figure) or whole(figure))
+    figures, png = [], plots.figure_png
+    monkeypatch.setattr(plots, "figure_png", lambda each: figures.append(each) or png(each))
     return figures
 
 
@@ -246,9 +246,9 @@ def test_matplotlib_is_told_of_no_display_and_the_environment_stays(monkeypatch,
     monkeypatch.setattr(importlib, "import_module", import_module)
     if broken:
         with pytest.raises(ImportError, match=r"^matplotlib\.figure$"):
-            plots._matplotlib("figure")
+            plots.matplotlib_part("figure")
     else:
-        assert plots._matplotlib("figure") == "matplotlib.figure"
+        assert plots.matplotlib_part("figure") == "matplotlib.figure"
     assert asked == [("matplotlib.figure", False)]
     assert os.environ.get("MPLBACKEND") == named
 

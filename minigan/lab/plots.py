@@ -55,7 +55,14 @@ def image_png(picture):
 
 
 def losses_png(columns):
-    r"""The curves of metrics.csv, given as {name: array}, as PNG bytes.
+    r"""The figure of `draw_losses` as PNG bytes."""
+    figure = matplotlib_part("figure").Figure((8, 6), dpi=100, layout="constrained")
+    draw_losses(figure, columns)
+    return figure_png(figure)
+
+
+def draw_losses(figure, columns):
+    r"""The curves of metrics.csv, given as {name: array}, in an empty figure.
 
     The losses share one panel; everything else the game reports is drawn below it.
     """
@@ -63,7 +70,6 @@ def losses_png(columns):
     names = [name for name in columns if name not in ("step", "seconds")]
     panels = [[n for n in names if n.startswith("loss")]]
     panels.append([n for n in names if n not in panels[0]])
-    figure = _matplotlib("figure").Figure((8, 6), dpi=100, layout="constrained")
     axes = figure.subplots(2, sharex=True)
     for axis, panel in zip(axes, panels):
         for name in panel:
@@ -73,7 +79,6 @@ def losses_png(columns):
             axis.legend(loc="upper right")
         axis.grid(alpha=0.3)
     axes[-1].set_xlabel("step")
-    return _png(figure)
 
 
 def film_gif(frames, milliseconds=120):
@@ -106,13 +111,14 @@ def _picture(file, size):
         return None
 
 
-def _png(figure):
+def figure_png(figure):
+    r"""A figure of Matplotlib as PNG bytes."""
     buffer = io.BytesIO()
-    _matplotlib("backends.backend_agg").FigureCanvasAgg(figure).print_png(buffer)
+    matplotlib_part("backends.backend_agg").FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()
 
 
-def _matplotlib(module):
+def matplotlib_part(module):
     r"""A module of Matplotlib, which is slow to import. It is told of no display: what
     MPLBACKEND names may not be installed, and files are all that is drawn here.
     """

@@ -80,6 +80,10 @@ class Run:
         run.folder = folder
         return run
 
+    def _repr_png_(self):
+        path = self.folder / "samples.png"
+        return path.read_bytes() if path.is_file() else None
+
     def write(self, name, content):
         r"""Write bytes to a file of the folder, whole or not at all."""
         write_whole(self.folder / name, lambda file: file.write(content))
