@@ -16,10 +16,10 @@ from minigan import DataError, Dataset, fast, load, load_checkpoint
 from minigan.data import Batches
 from minigan.lab import plots, session
 from minigan.lab import run as run_module
-from minigan.lab.cli import FROM_DATA, main, parser
+from minigan.lab.cli import main, parser
 from minigan.lab.config import Config
 from minigan.lab.log import read_log
-from minigan.lab.models import MODELS, RECIPES, checked, parameters_of, recipe
+from minigan.lab.models import FROM_DATA, MODELS, RECIPES, checked, parameters_of, recipe
 from minigan.lab.run import Run
 from minigan.lab.session import class_values, fingerprint, load_data, new_run
 from minigan.training import TrainState, train

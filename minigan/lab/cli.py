@@ -8,9 +8,7 @@ from ..arrays import BACKENDS
 from ..errors import MiniganError
 from . import commands, session, streams
 from .files import plain, why
-from .models import ABOUT, MODELS, RECIPES, parameters_of
-
-FROM_DATA = ("n_data", "output", "shift", "scale")  # the data decides these
+from .models import ABOUT, FROM_DATA, MODELS, RECIPES, parameters_of
 
 TRAIN_EXAMPLES = """examples:
   minigan train {0}                          the digits shipped with minigan

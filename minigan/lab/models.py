@@ -62,6 +62,7 @@ def recipe(name, data):
     return POINTS | FOR_POINTS[name.removeprefix("c")] | MIXTURES[data]
 
 
+FROM_DATA = ("n_data", "output", "shift", "scale")  # parameters that the data decide
 FORMERLY = {"average": "ema_decay", "weight": "penalty_weight"}  # in version 0.1
 
 

@@ -54,7 +54,7 @@ def resume(options, asked):
         data = load_data(run.config, options.get("data"), options.get("data_dir"))
         model, state = run.load(options.get("backend", run.config.parameters["backend"]))
         change_rates(run, model, state.step, options)
-        run.frame(model, state, data)  # a kill may have come between it and the checkpoint
+        run.keep(model, state, data)  # a kill may have come between it and the checkpoint
         if moved := {name: value for name, value in zip(PLACES, places(options)) if value}:
             run.change(state.step, **moved)
         steps = options.get("steps", run.config.steps)
@@ -155,7 +155,7 @@ def train_loop(run, records, model, state, data, quiet, asked):
         say(f"\nstopped and saved at step {state.step}; go on with: {again(run)}")
         return 128 + asked[0]
     if not quiet:
-        print(f"look at {run.folder}/samples.png, film.gif and losses.png")
+        print(f"open {run.folder}/report.html, or samples.png, film.gif and losses.png")
     return 0
 
 
