@@ -137,8 +137,8 @@ class Looks:
         return len(kept) < before
 
     def told(self, steps):
-        r"""[(step, sentence)] of a run of so many steps: which classes were lost (50), and which
-        came back, each when two looks in a row agree.
+        r"""[(step, sentence)] of a run of so many steps: which classes were lost (50), and
+        which came back, each when two looks in a row agree.
 
         From a quarter of the run on, a class is lost that was drawn and is not any more; from
         half of it on, also one that never was. Samples without shape say nothing.

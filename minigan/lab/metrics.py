@@ -19,7 +19,7 @@ one that returns the training set has a perfect Fréchet distance.
 
 import numpy as np
 
-from ..arrays import check_memory, stream
+from ..arrays import check_memory
 from ..errors import DataError, MiniganError
 
 CHUNK = 1000  # rows of a matrix of distances that exist at one time

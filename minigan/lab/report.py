@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import RunError
 from . import log
-from .classes import read_looks
+from .classes import SHAPED, read_looks
 from .config import Config
 from .equilibrium import equilibrium
 from .evaluate import shown
@@ -27,6 +27,7 @@ from .models import ABOUT
 from .plots import panels, smoothed
 from .repeat import commands
 
+MARK = b'<meta name="generator" content="minigan">'  # by which a page of ours is known
 PAGE = Path(__file__).with_name("report_page.html")
 FRAMES = 120  # in a page, at most
 POINTS = 400  # of a curve
@@ -63,6 +64,7 @@ class Source:
             "panels": [names for names in panels(self.log) if names],
             "guides": equilibrium(self.config.model, self.config.parameters),
             "classes": looks and vars(looks) | {"told": looks.told(self.config.steps_per_film)},
+            "shaped": SHAPED,
         }
 
 
@@ -78,7 +80,7 @@ def page(runs):
     parts = {
         "title": escape(title),
         "heads": "".join(map(head, runs)),
-        "tables": measured(runs) + parameters(runs) + repeated(runs),
+        "tables": measured(runs) + repeated(runs) + parameters(runs),
         "data": data.replace("<", "\\u003c"),  # so that no text ends the script
     }
     text = re.sub(r"\{\{(\w+)\}\}", lambda slot: parts[slot[1]], PAGE.read_text("utf-8"))
@@ -151,10 +153,11 @@ def head(run):
     r"""The place of one run in the page: its name, and what the lines of the page fill."""
     config = run.config
     lines = [f"<h2>{escape(run.name)}</h2>"] if run.name != run.what else []
-    lines += [
-        f"<p>{escape(run.what if lines else ABOUT[config.model].capitalize())}; step "
-        f"{run.step:,} of {config.steps:,}, seed {config.seed}</p>"
-    ]
+    what = f"{run.what}, " if lines else ""
+    lines.append(
+        f"<p>{escape(what + ABOUT[config.model])}; step {run.step:,} of {config.steps:,}, seed "
+        f"{config.seed}</p>"
+    )
     return f'<article>{"".join(lines)}<div class="run"></div></article>'
 
 
@@ -196,7 +199,9 @@ def measured(runs):
         if not (found := run.measures):
             continue
         columns += [f"{name} samples".strip(), "genuine"]
-        cells += [measure_rows(found[kind], found["classes"]) for kind in ("samples", "genuine")]
+        cells += [
+            measure_rows(found[kind], found["classes"]) for kind in ("samples", "genuine")
+        ]
         about = f"{found.get('n')} samples of step {found['step']}"
         told = f"{about} and as many genuine rows, against {found.get('against')}"
         notes.append(f"<p>{escape(f'{name}: {told}' if name else told)}</p>")
@@ -229,8 +234,8 @@ def settings_of(run):
     names = ("model", "data", "data_dir", "steps", "batch_size", "seed")
     found = {name: getattr(config, name) for name in names} | config.parameters
     found = {name: value for name, value in found.items() if value is not None}
-    found |= {f"version of {name}": value for name, value in config.versions.items()}
-    found["checkpoint.npz, SHA-256"] = run.sha256
+    found |= {f"run on {name}": value for name, value in config.versions.items()}
+    found["SHA-256 of checkpoint.npz"] = run.sha256
     return {str(name): in_words(value) for name, value in found.items()}
 
 

@@ -11,9 +11,9 @@ r"""A run folder: everything needed to look at a run, repeat it, or go on.
 | metrics.json | what `minigan evaluate` measured |
 | report.html | all of it on one page |
 
-The folder is a function of its checkpoint, its log, its frames and its looks at the classes: whatever a kill has left
-missing or stale is made again by the next command. Only these names are ever written,
-replaced or removed; other files in the folder are the user's.
+The folder is a function of its checkpoint, its log, its frames and its looks at the classes:
+whatever a kill has left missing or stale is made again by the next command. Only these names
+are ever written, replaced or removed; other files in the folder are the user's.
 """
 
 import contextlib
@@ -41,6 +41,7 @@ from .streams import say
 
 FRAMES = 60  # in a film
 LINES = 2000  # in metrics.csv
+REPORTED = ("config.json", "classes.json", "metrics.json")  # beside the pictures' sources
 LARGEST_FRAME = 2**24  # bytes of a picture
 
 
@@ -193,7 +194,9 @@ class Run:
 
     def is_stale(self, name):
         r"""Whether a picture is not there, or is older than what it is drawn from."""
-        sources = ("config.json", "classes.json", "metrics.json") if name == "report.html" else ()
+        sources = (
+            ("config.json", "classes.json", "metrics.json") if name == "report.html" else ()
+        )
         try:
             drawn, saved = (self.folder / name).lstat(), self.checkpoint.stat().st_mtime_ns
         except OSError:

@@ -13,6 +13,7 @@ from .models import build, checked, describe, parameters_of, recipe
 from .signals import stop_when_asked
 from .streams import progress, say
 
+BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{remaining} left{postfix}]"
 PLACES = ("data", "data_dir")  # may have moved since
 AT_WILL = ("steps", "quiet", "resume", "backend", "out", "model", "command", *PLACES, *RATES)
 
@@ -139,12 +140,11 @@ def change_rates(run, model, step, options):
 def train_loop(run, records, model, state, data, quiet, asked):
     r"""Train to the run's last step, logging and saving; returns the exit status."""
     steps = run.config.steps
-    bar = progress(records, total=steps, initial=state.step, disable=quiet, unit="step")
+    bar = progress(records, total=steps, initial=state.step, disable=quiet, bar_format=BAR)
     with explaining_divergence(run):
         for record in bar:
             if run.log(record):
-                shown = {name: f"{v:.3g}" for name, v in record.items() if name != "step"}
-                bar.set_postfix(shown, refresh=False)
+                bar.set_postfix(telling(record), refresh=False)
             if asked or state.step % run.frame_every == 0 or state.step == steps:
                 run.save(model, state, data)
             if asked:
@@ -157,6 +157,15 @@ def train_loop(run, records, model, state, data, quiet, asked):
     if not quiet:
         print(f"open {run.folder}/report.html, or samples.png, film.gif and losses.png")
     return 0
+
+
+def telling(record):
+    r"""{name: text} of the numbers that tell most, few enough for a line: what the game reports
+    beside its losses, or else those.
+    """
+    names = [n for n in record if n not in ("step", "penalty")]
+    own = [n for n in names if not n.startswith("loss")] or names
+    return {name: f"{record[name]:.2f}" for name in own[:2]}
 
 
 @contextlib.contextmanager
