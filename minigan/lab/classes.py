@@ -18,7 +18,8 @@ NAME = "classes.json"
 LARGEST = 2**26  # bytes of it
 MOST = 1000  # classes that are looked at
 DIRECTIONS = 30  # in which rows are read, those of most variance
-SHAPED = 0.5  # of the samples: with fewer that have shape, the generator is still noise
+SHAPED = 0.8  # of the samples: with fewer that have shape, the generator is still noise
+LONG, SHORT = 6, 2  # looks in a row after which a class is lost, and after which it is back
 
 
 class Reader:
@@ -46,7 +47,8 @@ class Reader:
         self.basis = directions(data.x[rows[:1000]] - self.centre)
         self.fit([self.project(x)[0] for x in kept])
         squared, rest = self.distances(data.x[rows])
-        self.bounds = 4 * np.quantile(squared.min(axis=1), 0.99), np.quantile(rest, 0.99)
+        self.near = 4 * np.quantile(squared.min(axis=1), 0.99)
+        self.rough = np.quantile(rest, 0.95)
         self.genuine = self.shares(data.x[rows])
 
     def fit(self, parts):
@@ -62,15 +64,16 @@ class Reader:
         self.log_det = [-2 * np.log(np.diag(w)).sum() for w in self.whiten]
 
     def project(self, x):
-        r"""(z (n, k), what of each row's square lies outside these directions (n,))."""
+        r"""(z (n, k), the part of each row's square that lies outside of it (n,))."""
         x = x - self.centre
         z = x @ self.basis
         if self.basis.shape[0] == self.basis.shape[1]:
             return z, np.zeros(len(x))
-        return z, np.maximum((x * x).sum(axis=1) - (z * z).sum(axis=1), 0)
+        whole = (x * x).sum(axis=1)
+        return z, 1 - (z * z).sum(axis=1) / np.maximum(whole, 1e-30)
 
     def distances(self, x):
-        r"""(squared distance of each row from each class (n, classes), the rest (n,))."""
+        r"""(squared distance of each row from each class (n, classes), its part outside)."""
         z, rest = self.project(x)
         away = [(((z - mean) @ w) ** 2).sum(axis=1) for mean, w in zip(self.means, self.whiten)]
         return np.stack(away, axis=1), rest
@@ -81,12 +84,11 @@ class Reader:
         return class_shares(read, len(self.classes))
 
     def shape(self, x):
-        r"""The part of the rows that have shape: they lie about as near to a class, and to the
-        directions in which data differ, as genuine rows do. Noise does not.
+        r"""The part of the rows that have shape, as 95 of a hundred genuine rows have: they are
+        no rougher, and about as near to a class. Noise is not, whatever class it is read as.
         """
         squared, rest = self.distances(x)
-        near, thin = self.bounds
-        return float(np.mean((squared.min(axis=1) <= near) & (rest <= thin)))
+        return float(np.mean((squared.min(axis=1) <= self.near) & (rest <= self.rough)))
 
     def look(self, model, n=500):
         r"""(shape, shares) of n samples of the model; None if they cannot be measured."""
@@ -137,30 +139,29 @@ class Looks:
         return len(kept) < before
 
     def told(self, steps):
-        r"""[(step, sentence)] of a run of so many steps: which classes were lost (50), and
-        which came back, each when two looks in a row agree.
+        r"""[(step, sentence)] of a run of so many steps: which classes were lost (50), in six
+        looks in a row, and which came back, in two.
 
         From a quarter of the run on, a class is lost that was drawn and is not any more; from
         half of it on, also one that never was. Samples without shape say nothing.
         """
-        found, lost, drawn, before = [], set(), set(), None
-        everything = set(range(len(self.classes)))
+        found, lost, drawn, seen = [], set(), set(), []
         for step, shape, shares in self.looks:
             if shape < SHAPED or 4 * step < steps:
-                before = None
+                seen = []
                 continue
-            now = set(missing_classes(shares, self.genuine).tolist())
-            if before is not None:
-                gone, there = now & before, everything - now - before
-                new = (gone & (everything if 2 * step >= steps else drawn)) - lost
-                back, drawn = there & lost, drawn | there
-                lost = (lost | new) - back
-                if new:
-                    text = f"hardly any samples of {self.named(lost)}: a mode collapse?"
-                    found.append((step, f"step {step}: {text}"))
-                if back:
-                    found.append((step, f"step {step}: {self.named(back)} came back"))
-            before = now
+            seen.append(set(missing_classes(shares, self.genuine).tolist()))
+            gone = set.intersection(*seen[-LONG:]) if len(seen) >= LONG else set()
+            there = set(range(len(self.classes))) - set.union(*seen[-SHORT:])
+            there = there if len(seen) >= SHORT else set()
+            new = (gone if 2 * step >= steps else gone & drawn) - lost
+            back, drawn = there & lost, drawn | there
+            lost = (lost | new) - back
+            if new:
+                text = f"hardly any samples of {self.named(lost)}: a mode collapse?"
+                found.append((step, f"step {step}: {text}"))
+            if back:
+                found.append((step, f"step {step}: {self.named(back)} came back"))
         return found
 
     def is_sound(self):

@@ -25,7 +25,7 @@ minigan --help lists all commands, and each of them has a --help of its own.
 """
 TRAIN_EXAMPLES = """examples:
   minigan train {0}                          the digits shipped with minigan
-  minigan train {0} --steps 500 --out runs/try
+  minigan train {0} --seed 1 --out runs/another
   minigan train {0} --data mnist             all 60,000 (minigan download mnist, first)
   minigan train {0} --data fashion/          any folder of IDX files
   minigan train {0} --resume --steps 40000   go on where the last run stopped

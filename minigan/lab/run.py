@@ -21,7 +21,6 @@ import io
 import json
 import os
 import platform
-import sys
 import time
 from pathlib import Path
 
@@ -37,7 +36,7 @@ from .files import plain, read_bytes, why, write_whole
 from .folder import finish, frames, hold, is_begun, remove_own
 from .models import describe
 from .report import report
-from .streams import say
+from .streams import say, say_beside_bar
 
 FRAMES = 60  # in a film
 LINES = 2000  # in metrics.csv
@@ -149,7 +148,8 @@ class Run:
         r"""The frame and the look of this step, unless they are there or none is due."""
         if state.step % self.frame_every == 0 or state.step == self.config.steps:
             self.frame(model, state, data)
-            self.look(model, state, data)
+            if state.step:
+                self.look(model, state, data)
 
     def frame(self, model, state, data):
         r"""The film's frame of this step, unless it is there."""
@@ -219,14 +219,6 @@ class Run:
             with contextlib.suppress(RunError):
                 pictures.append(io.BytesIO(read_bytes(path, LARGEST_FRAME)))
         return plots.film_gif(pictures)
-
-
-def say_beside_bar(text):
-    r"""A line of stderr, which does not tear a progress bar."""
-    from tqdm import tqdm
-
-    with contextlib.suppress(OSError, AttributeError):
-        tqdm.write(text, file=sys.stderr)
 
 
 def drawn(name, make):
