@@ -45,7 +45,7 @@ def runs(tmp_path_factory):
 def test_a_run_folder_holds_everything(runs, run, also):
     folder = runs / "runs" / run
     files = {"config.json", "metrics.csv", "checkpoint.npz", "frames"}
-    files |= {"samples.png", "losses.png", "film.gif", ".lock"}
+    files |= {"samples.png", "losses.png", "film.gif", "report.html", "classes.json", ".lock"}
     assert set(os.listdir(folder)) == files
     config = json.loads((folder / "config.json").read_text())
     assert config["steps"] == 30
