@@ -15,7 +15,7 @@ from kill_runs import content
 
 from minigan import DataError, Dataset, fast, load, load_checkpoint
 from minigan.data import Batches
-from minigan.lab import plots, session
+from minigan.lab import plots, session, streams
 from minigan.lab import run as run_module
 from minigan.lab.cli import main, parser
 from minigan.lab.config import Config
@@ -296,6 +296,34 @@ def test_a_terminal_is_shown_a_bar_with_what_tells_most_unless_it_is_to_be_quiet
     minigan("train", "gan", "--resume", "--out", "run0", "--steps", 5)
     assert "| 3/5 [" in screen.getvalue()
     assert "| 5/5 [" in screen.getvalue()
+
+
+def test_a_line_beside_a_bar_does_not_tear_it(monkeypatch):
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    bar = streams.progress(range(3), disable=False, mininterval=0)
+    next(iter(bar))
+    streams.say_beside_bar("step 1: class 3 came back")
+    bar.close()
+    line = next(text for text in screen.getvalue().split("\n") if "came back" in text)
+    assert line.rpartition("\r")[2] == "step 1: class 3 came back"
+    monkeypatch.setattr("sys.stderr", None)
+    streams.say_beside_bar("nobody reads this")
+
+
+@pytest.mark.parametrize(
+    ("record", "shown"),
+    [
+        ({"loss_D": 1.0, "D(x)": 0.456, "D(G(z))": 0.1, "loss_G": 2}, ["D(x)", "D(G(z))"]),
+        ({"loss_D": 1.0, "loss_G": 2.0, "w_estimate": 0.4, "penalty": 1.0}, ["w_estimate"]),
+        ({"loss_D": 1.0, "loss_G": 2.0}, ["loss_D", "loss_G"]),
+        ({"a": 1.0, "b": 2.0, "c": 3.0}, ["a", "b"]),
+    ],
+)
+def test_a_bar_shows_the_one_or_two_numbers_that_tell_most(record, shown):
+    found = session.telling({"step": 7} | record)
+    assert found == {name: f"{record[name]:.2f}" for name in shown}
 
 
 @pytest.mark.parametrize("data", ["ring", "mnist5k"])
