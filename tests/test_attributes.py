@@ -44,7 +44,7 @@ FIXED |= {"backend", "n_classes", "shift", "scale"}
 OTHERS = {  # a value that differs from every game's default
     "lr": 0.02,
     "D_lr": 0.03,
-    "ema_decay": 0.4,
+    "ema_decay": 0.1,
     "lr_decay": True,
     "gamma": 0.7,
     "minimax": True,

@@ -30,7 +30,7 @@ def commands(config, out="again"):
 
 def changes_of(config, known):
     r"""{step: {name: (value before, value after)}} of the history, as far as it is one."""
-    changes: dict = {}
+    changes = {}
     for change in config.history:
         step = change.get("step") if isinstance(change, dict) else None
         for name, pair in change.items() if isinstance(step, int) else ():
