@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from readers import PReLU, Softplus, SquaredGain
+from readers import ExpGain, PReLU, Softplus, SquaredGain
 from strategies import hidden, normal, seeds, sizes
 
 from minigan import Dense, LeakyReLU, MiniganError, Network, Sigmoid, bce_with_logits, mlp
@@ -126,6 +126,7 @@ def test_eq46_central_differences_prove_smooth_layers_to_1e7(lib64, drawn):
     [
         (Softplus(), "dx tangent"),
         (SquaredGain(4), "dx dparams[0] tangent"),
+        (ExpGain(4), "dx dparams[0] tangent"),  # whose gradient reads the output
         (PReLU(4), "dx dparams[0] tangent tangent_dparams[0]"),
     ],
 )
@@ -649,6 +650,45 @@ def test_the_tolerance_belongs_to_the_method_unless_given():
         assert compare("a", method, [1.0], [1.0]).tolerance == tolerance
     assert compare("a", "complex step", [1.0], [1.1], tolerance=0.2).passed
     assert not compare("a", "complex step", [1.0], [1.0 + 1e-15], tolerance=0.0).passed
+
+
+def test_errors_of_float32_are_measured_in_float64():
+    huge = np.full(3, 1e30, "float32")  # whose squares float32 cannot hold
+    assert compare("a", "complex step", huge, huge).error == 0.0
+    assert compare("a", "complex step", huge, 2 * huge).error == pytest.approx(0.5, rel=1e-6)
+    assert check_adjoint("J", huge, huge, huge, huge).passed
+    assert not check_adjoint("J", huge, huge, 2 * huge, huge).passed
+
+
+def test_a_proof_stays_in_the_dtype_of_its_point():
+    seen = set()
+
+    class Heard(Tanh):
+        def forward(self, x):
+            seen.add(x.dtype)
+            return super().forward(x)
+
+        def dx(self, dy, x, y):
+            seen.update((dy.dtype, y.dtype))
+            return super().dx(dy, x, y)
+
+    x = np.random.default_rng(0).standard_normal((2, 3)).astype("float32")
+    check_layer(Heard(), x, method="central difference")
+    assert seen == {np.dtype("float32")}
+
+
+@pytest.mark.parametrize("at", [1, 3])
+def test_a_layer_that_mixes_rows_is_seen_wherever_it_stands(at):
+    class Mixed(Sigmoid):
+        def forward(self, x):
+            return super().forward(x) + 1e-9 * x[:1]
+
+    layers = [Dense(3, 4), Sigmoid(), Dense(4, 2), Sigmoid()]
+    layers[at] = Mixed()
+    check = check_network(Network(layers, on_host((26,))[0]), on_host((5, 3))[0])[-1]
+    assert (check.name, check.passed) == ("network rows", False)
+    assert re.fullmatch(r"a row moves by [\d.e+-]+ when another is changed", check.worst)
+    assert check.worst.split()[4] == f"{check.error:.6g}"
 
 
 @pytest.mark.parametrize("method", TOLERANCE)

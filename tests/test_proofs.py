@@ -4,7 +4,6 @@ import inspect
 import os
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -46,9 +45,15 @@ def gradcheck(*options, bug=""):
 
 @pytest.fixture(scope="module")
 def proven():
-    """The command as it is, and the seconds that it took."""
-    begun = time.perf_counter()
-    return gradcheck(), time.perf_counter() - begun
+    """The command as it is, and the processor's seconds that it took."""
+    begun = seconds_of_children()
+    return gradcheck(), seconds_of_children() - begun
+
+
+def seconds_of_children():
+    """Of the processor: on a busy machine the clock on the wall says nothing of the command."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def test_the_command_proves_everything_within_ten_seconds(proven):
