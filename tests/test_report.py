@@ -182,11 +182,14 @@ def test_changes_on_the_way_are_made_again():
     config.batch_size = 64
     config.change(100, lr=2e-3)
     config.change(100, D_lr=1e-5)
+    config.change(200, lr=1e-3)
     config.change(12000, steps=15000)
     assert commands(config, "new") == [
         "minigan train gan --lr 0.004 --out new",
         "# stop it at step 100 by Ctrl-C, then",
         "minigan train gan --resume --lr 0.002 --D-lr 1e-05 --out new",
+        "# stop it at step 200 by Ctrl-C, then",
+        "minigan train gan --resume --lr 0.001 --out new",
         "minigan train gan --resume --steps 15000 --out new",
     ]
 
