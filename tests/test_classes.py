@@ -209,6 +209,7 @@ def test_looks_are_kept_in_a_file_and_come_back(tmp_path):
         {"looks": [["10", 1.0, ALL]]},
         {"looks": [[10, 1.0, ALL], [10, 1.0, ALL]]},
         {"looks": [[10, float("nan"), ALL]]},
+        {"looks": [[10, 1.0, [0.3, 0.3, 10**400]]]},
         {"looks": None},
         {"genuine": [0.5, 0.5]},
         {"classes": ["<b>", 7, 9]},

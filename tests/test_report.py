@@ -109,6 +109,7 @@ def test_texts_of_the_users_are_escaped(runs, tmp_path):
     assert "<img src" not in page
     assert told(page)[0]["name"] == EVIL
     assert page.count("&lt;/script&gt;&lt;img") >= 6
+    assert b"\\ud800" in report.page([report.Source(folder, "\ud800")])  # no character
 
 
 @pytest.mark.parametrize(
@@ -120,6 +121,11 @@ def test_texts_of_the_users_are_escaped(runs, tmp_path):
         "nan",
         '{"samples": 1, "genuine": 2, "classes": [], "step": 3}',
         "[" * 9999,
+    ]
+    + [
+        '{"samples": {"x": 1e5, "y": '
+        + "9" * 400
+        + '}, "genuine": {}, "classes": [], "step": 3}'
     ]
     + ['{"samples": {"x": {}}, "genuine": {}, "classes": [], "step": 3}']
     + ['{"samples": {"x": [1]}, "genuine": {}, "classes": 3, "step": 3}'],

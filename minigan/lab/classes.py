@@ -189,5 +189,5 @@ def read_looks(folder):
         about = json.loads(read_bytes(folder / NAME, LARGEST))
         found = Looks(**about)
         return found if found.is_sound() else None
-    except (RunError, ValueError, TypeError, RecursionError):
+    except (RunError, ValueError, TypeError, RecursionError, OverflowError):
         return None

@@ -34,6 +34,7 @@ POINTS = 400  # of a curve
 LARGEST_FRAME = 2**24  # bytes of a picture
 LARGEST = 2**25  # bytes of all pictures of a run
 LARGEST_MEASURES = 2**20
+UNSOUND = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError)
 
 
 class Source:
@@ -84,7 +85,7 @@ def page(runs):
         "data": data.replace("<", "\\u003c"),  # so that no text ends the script
     }
     text = re.sub(r"\{\{(\w+)\}\}", lambda slot: parts[slot[1]], PAGE.read_text("utf-8"))
-    return text.encode()
+    return text.encode(errors="backslashreplace")
 
 
 # ---- what is read ----
@@ -130,7 +131,7 @@ def measures(folder):
         pairs = found["samples"], found["genuine"]
         list(map(measure_rows, pairs, [found["classes"]] * 2))
         return found if isinstance(found["step"], int) else None
-    except (RunError, ValueError, TypeError, KeyError, RecursionError, AttributeError):
+    except (RunError, *UNSOUND):
         return None
 
 
