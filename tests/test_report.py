@@ -123,7 +123,7 @@ def test_texts_of_the_users_are_escaped(runs, tmp_path):
         "[" * 9999,
     ]
     + [
-        '{"samples": {"x": 1e5, "y": '
+        '{"samples": {"x": 1e5, "precision": '
         + "9" * 400
         + '}, "genuine": {}, "classes": [], "step": 3}'
     ]
