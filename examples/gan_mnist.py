@@ -3,13 +3,16 @@
 python examples/gan_mnist.py [STEPS]
 """
 
-import sys
+import argparse
+from argparse import RawTextHelpFormatter
 from pathlib import Path
 
 import minigan
 from minigan.lab.plots import samples_png
 
-steps = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
+parser.add_argument("steps", type=int, nargs="?", default=20_000, help="iterations (20,000)")
+steps = parser.parse_args().steps
 data = minigan.load("mnist5k")  # 5,000 genuine digits, x (5000, 784) in [0, 1]
 model = minigan.GAN(n_data=784, n_noise=100)
 

@@ -287,7 +287,7 @@ def avoid_kink(layer, x, method):
 class RecordingOptimizer:
     r"""Stands in for an optimiser: keeps the gradient in `dtheta` and moves nothing."""
 
-    dtheta = None
+    dtheta, t = None, 0
 
     def step(self, theta, dtheta):
         self.dtheta = dtheta

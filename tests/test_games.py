@@ -3,6 +3,7 @@ against the complex step. Test suites of published GANs never compared the gener
 gradient through the critic; here it is the first thing compared."""
 
 import functools
+import math
 from dataclasses import asdict
 
 import numpy as np
@@ -405,12 +406,32 @@ def test_eq19a_samples_come_from_the_average_of_the_generators_parameters(lib64)
     mean = to_numpy(model.G.theta).copy()
     model.G_average = Network(model.G.layers, lib64.array(mean.copy()))
     z = lib64.array(small.z)
-    for _ in range(3):
+    for t in range(1, 31):
         model.G_step(lib64.array(small.x), z)
-        mean = beta * mean + (1 - beta) * to_numpy(model.G.theta)
+        keep = t / (t + 9) if t < 27 else beta  # 27/36 is β
+        mean = keep * mean + (1 - keep) * to_numpy(model.G.theta)
     assert relative(model.G_average.theta, mean) < 1e-14
     expected = small.reference.fakes(mean, small.z, None)
     assert relative(model.generate(z), expected) < 1e-13
+
+
+def test_eq19a_the_average_forgets_the_start_as_binomials_grow():
+    """With a generator that stands at 1, and an average that began at 0."""
+    model = GAN(n_data=2, n_noise=2, ema_decay=0.999, dtype="float64", G_hidden=(3,))
+    model.G_optimizer = Counting()
+    model.G.theta[...], model.G_average.theta[...] = 1, 0
+    for t in range(1, 101):
+        model.descend_G(0 * model.G.theta)
+        assert model.G_average.theta == pytest.approx(1 - 1 / math.comb(t + 9, 9), rel=1e-13)
+
+
+class Counting:
+    """An optimiser that only counts its steps."""
+
+    t = 0
+
+    def step(self, theta, dtheta):
+        self.t += 1
 
 
 # ---- one iteration ----

@@ -1,7 +1,10 @@
-"""The command line: minigan train | sample | evaluate | download | gradcheck | exercise."""
+"""The command line: `minigan --help` lists its commands, and each has a --help of its own."""
 
 import argparse
+import os
+import shlex
 import signal
+import sys
 
 from .. import __version__
 from ..arrays import BACKENDS
@@ -9,13 +12,21 @@ from ..errors import MiniganError
 from . import commands, session, streams
 from .exercises.command import add_exercise
 from .files import plain, why
-from .models import ABOUT, MODELS, RECIPES, parameters_of
+from .models import ABOUT, DATA, FROM_DATA, MODELS, RECIPES, parameters_of
 
-FROM_DATA = ("n_data", "output", "shift", "scale")  # the data decides these
+GUIDE = """minigan trains small GANs in NumPy; every gradient is derived by hand.
 
+  minigan train gan                 draws digits in half a minute, then names a report to open
+  minigan train r3gan --data ring   eight spots on a circle: which are found, which are lost?
+  minigan compare RUN RUN           two runs side by side
+  minigan evaluate RUN              what its samples are worth, beside genuine data
+  minigan gradcheck                 every derivative, proven on this machine
+
+minigan --help lists all commands, and each of them has a --help of its own.
+"""
 TRAIN_EXAMPLES = """examples:
   minigan train {0}                          the digits shipped with minigan
-  minigan train {0} --steps 500 --out runs/try
+  minigan train {0} --seed 1 --out runs/another
   minigan train {0} --data mnist             all 60,000 (minigan download mnist, first)
   minigan train {0} --data fashion/          any folder of IDX files
   minigan train {0} --resume --steps 40000   go on where the last run stopped
@@ -33,6 +44,12 @@ EVALUATE_EXAMPLES = """examples:
   minigan evaluate runs/gan-ring
 
 The table is also kept in RUN/metrics.json.
+"""
+COMPARE_EXAMPLES = """examples:
+  minigan compare runs/gan-ring runs/wgan-ring
+  minigan compare runs/*-mnist5k -o digits.html
+
+One page, to be opened in a browser: samples, curves and parameters beside each other.
 """
 DOWNLOAD_EXAMPLES = """examples:
   minigan download mnist
@@ -55,7 +72,12 @@ def run(argv):
     try:
         if "\0" in "".join(argv or ()):  # which a shell cannot pass, and no file is called
             raise MiniganError("expected arguments without a NUL character")
-        args = parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else argv
+        if not words:
+            print(GUIDE, end="")
+            return 0
+        refuse_data_as_model(words)
+        args = parser().parse_args(words)
         return args.command(args)
     except SystemExit as ended:  # argparse has printed a help or what it does not understand
         return ended.code
@@ -74,6 +96,15 @@ def run(argv):
     return 2
 
 
+def refuse_data_as_model(words):
+    r"""Raises MiniganError that proposes --data if a data set stands in a model's place."""
+    name = words[1] if words[:1] == ["train"] and len(words) > 1 else ""
+    if name in DATA or (name not in MODELS and os.path.isdir(name)):
+        raise MiniganError(
+            f"{name} is data, not a model; try: minigan train gan --data {shlex.quote(name)}"
+        )
+
+
 def parser():
     r"""The parser of the whole command line."""
     top = argparse.ArgumentParser(
@@ -89,6 +120,7 @@ def parser():
         add_train(models, name)
     add_sample(subs)
     add_evaluate(subs)
+    add_compare(subs)
     add_download(subs)
     add_gradcheck(subs)
     add_exercise(subs, add_command)
@@ -169,6 +201,15 @@ def add_evaluate(subs):
     sub.add_argument("--data", metavar="FOLDER", help="where the run's data lies now, if moved")
     sub.add_argument("--data-dir", metavar="DIR", help="where the full MNIST lies")
     sub.add_argument("--seed", type=int, help="of the noise (default 1)")
+
+
+def add_compare(subs):
+    r"""`minigan compare`."""
+    text, defaults = "put runs side by side on one page", {"output": "compare.html"}
+    run = commands.compare_command
+    sub = add_command(subs, "compare", text, COMPARE_EXAMPLES, run, **defaults)
+    sub.add_argument("runs", metavar="RUN", nargs="+", help="run folders, two or more")
+    sub.add_argument("-o", "--output", metavar="FILE", help="default compare.html")
 
 
 def add_download(subs):

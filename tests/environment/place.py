@@ -214,12 +214,16 @@ COMMANDS = [
     (["sample", "new", "-n", "3", "-o", "x.npz"], 0),
     (["evaluate", "new", "--n", "40"], 0),
     (["train", "gan", "--resume", "--out", "new"], 0),
+    (["compare", "new", "new", "-o", "both.html"], 0),
     (PROOF, 0),
     (NO_SERVER, 2),
     (["sample", "nowhere", "-o", "x.png"], 2),
     (["--version"], 0),
     *(([*command, "--help"], 0) for command in ([], ["train"], ["train", "cwgan-gp"])),
-    *(([command, "--help"], 0) for command in ("sample", "evaluate", "download", "gradcheck")),
+    *(
+        ([command, "--help"], 0)
+        for command in ("sample", "evaluate", "compare", "download", "gradcheck")
+    ),
 ]
 REFUSALS = "cannot download train-images-idx3-ubyte.gz", "nowhere: no run of minigan is here"
 
@@ -237,7 +241,8 @@ def every_command_works(place, python=(), commands=COMMANDS, **options):
         lines.remove(said[0])
     if commands is COMMANDS:
         assert check_whole(place / "new") == 4
-        drawn = {"samples.png", "losses.png", "film.gif", "metrics.json"}
+        drawn = {"samples.png", "losses.png", "film.gif", "report.html", "classes.json"}
+        drawn |= {"metrics.json"}
         if any("cannot draw losses.png" in line for line in lines):
             drawn -= {"losses.png"}
         assert drawn <= set(os.listdir(place / "new"))
