@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from minigan import CGAN, GAN, R3GAN, WGAN, Adam, Dense, LeakyReLU, Network, Sigmoid
 from minigan.data import Batches
@@ -612,6 +611,8 @@ class Witness:
 
 def run(tests):
     """{test: "passed", or "failed" and why} of these tests on NumPy, in this process."""
+    import pytest  # here, as the playground's browser has none
+
     witness, silence = Witness(), io.StringIO()
     options = ["-q", "-p", "no:cacheprovider", "--no-header", "--tb=no", "--backend=numpy"]
     quiet = "-Wignore::pytest.PytestAssertRewriteWarning"  # this is not the first session
@@ -623,6 +624,8 @@ def run(tests):
 
 def release_all():
     """{name of the bug, or "none": what `run` says of its tests}, one bug after another."""
+    import pytest
+
     tests = sorted({test for bug in ZOO for test in bug.killed_by})
     found = {"none": run(tests)}
     for bug in ZOO:
