@@ -5,8 +5,7 @@ import { BUGS } from "./files.js";
 const form = document.querySelector(".choices");
 
 export function fill({ games, bugs }, changed) {
-  for (const [name, { about }] of Object.entries(games))
-    form.elements.game.append(new Option(`${name}: ${about.replace(/^an? /, "").replace(/ \(.*/, "")}`, name));
+  for (const name of Object.keys(games)) form.elements.game.append(new Option(name, name));
   for (const { name } of bugs)
     form.elements.bug.append(new Option(name.replace("1 over m", "1/m"), name));
   form.addEventListener("submit", (event) => event.preventDefault());

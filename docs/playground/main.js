@@ -10,7 +10,7 @@ const plane = new Plane(canvas);
 const PIECE = 0.06, MOST = 400; // seconds of training between two pictures; points of one's own
 
 let state, choices, data = [], frame, before, curves, without, cursor;
-let running = false, turn = 0, stroke = null, asked = 0, clock = [], last = { ...START };
+let running = false, going = null, turn = 0, stroke = null, asked = 0, clock = [], last = { ...START };
 
 // ---- the worker ----
 
@@ -51,7 +51,7 @@ async function begin() {
     element("lines-hint").hidden = false;
     element("bug").classList.toggle("idle", Boolean(state.bug) && !answer.touched);
     seen(answer);
-    if (running) again(mine);
+    if (running) going = again(mine);
   } catch (error) {
     if (mine === turn) halt(error);
   }
@@ -80,13 +80,14 @@ function run(on = !running) {
   running = on;
   clock = [];
   element("run").textContent = running ? "Pause" : "Run";
-  if (running) again(++turn);
+  if (running) going = again(++turn);
   else describe();
 }
 
 async function step() {
-  if (!frame) return;
   run(false);
+  await going; // so that what is drawn grey is what the step began with
+  if (!frame) return;
   const mine = ++turn;
   try {
     const answer = await ask({ do: "step" });
@@ -254,6 +255,11 @@ function listen() {
   for (const id of ["show-landscape", "show-arrows"]) on(id, "change", draw);
   for (const what of ["pointerdown", "pointermove"]) on("plane", what, pointer);
   for (const what of ["pointerup", "pointercancel"]) on("plane", what, lifted);
+  for (const what of ["focusin", "pointerover"])
+    on("parameters", what, ({ target }) => {
+      const { title } = target.closest("label") ?? {};
+      if (title) element("help").textContent = title;
+    });
   on("plane", "blur", () => { cursor = null; draw(); });
   document.addEventListener("keydown", key);
   addEventListener("resize", draw);

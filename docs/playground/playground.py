@@ -21,7 +21,7 @@ from minigan.arrays import stream
 from minigan.game import Game
 from minigan.lab import loaders
 from minigan.lab.metrics import modes_captured
-from minigan.lab.models import ABOUT, FOR_POINTS, MODELS, build, parameters_of
+from minigan.lab.models import ABOUT, MODELS, build, parameters_of
 from minigan.training import TrainState
 
 EDGE, TICKS, SAMPLES, ARROWS, IMAGES = 1.6, 40, 512, 64, 40
