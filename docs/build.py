@@ -324,8 +324,8 @@ def plain(page):
     return html.escape(re.sub(r"[$`\\]", "", page.title))
 
 
-TRY_IT = """<p class="try"><a href="playground.html">Train a GAN in your browser</a>, with minigan
-itself: choose the data and the game, run it, stop it, break it.</p>"""
+TRY_IT = """<p class="try"><a href="playground.html">Train a GAN in your browser</a>, with
+minigan itself: choose the data and the game, run it, stop it, break it.</p>"""
 TEMPLATE = (DOCS / "page.html").read_text("utf-8")
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def moons(points):
     angle, labels = np.pi * rng.random(4000), np.arange(4000) % 2
     upper = np.stack([np.cos(angle) - 0.5, np.sin(angle) - 0.25], axis=1)
     x = np.where(labels[:, None] == 0, upper, -upper)
-    return x + 0.05 * rng.standard_normal((4000, 2)), labels, None, None
+    return 0.9 * x + 0.04 * rng.standard_normal((4000, 2)), labels, None, None
 
 
 def line(points):
