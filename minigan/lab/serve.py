@@ -1,5 +1,6 @@
-r"""The book, served on this machine: a browser starts the playground in no page from a file.
+r"""The book, served to a browser on this machine.
 
+The playground needs it, since a browser starts a worker in no page that was opened as a file.
 `minigan book` does what `python -m http.server` does in the book's folder. It serves this
 machine alone, on a free port, and states the types of the files itself: a system that calls a
 script plain text would keep it from running.
