@@ -149,6 +149,8 @@ function describe() {
   if (rate) words.push(`${rate} steps a second`);
   if (w1 !== undefined) words.push(`W₁ ${w1.toFixed(3)}`);
   if (of) words.push(`${modes} of ${of} modes, ${Math.round(100 * share)}% of the samples within 3σ`);
+  const outside = (frame.x ?? []).filter(([a, b]) => Math.max(Math.abs(a), Math.abs(b)) > 1.6).length;
+  if (outside) words.push(`${outside} of ${frame.x.length} outside the picture`);
   say(words.join(" · "));
 }
 

@@ -100,9 +100,9 @@ export class Plane {
     this.pen.strokeRect(a - 6, b - 6, 12, 12);
   }
 
-  // Digits in rows of eight.
+  // Digits in rows of six.
   sheet(size, images) {
-    const n = Math.sqrt(images[0].length), across = 8, width = size / across;
+    const n = Math.sqrt(images[0].length), across = 6, width = size / across;
     this.small.width = this.small.height = n;
     this.pen.imageSmoothingEnabled = false;
     const [paper, ink] = ["paper", "ink"].map((name) => channels(colour(name)));

@@ -24,7 +24,7 @@ from minigan.lab.metrics import modes_captured
 from minigan.lab.models import ABOUT, MODELS, build, parameters_of
 from minigan.training import TrainState
 
-EDGE, TICKS, SAMPLES, ARROWS, IMAGES = 1.6, 40, 512, 64, 40
+EDGE, TICKS, SAMPLES, ARROWS, IMAGES = 1.6, 40, 512, 64, 36
 DEPTH = 4  # of the calls that are listed, from `Game.iteration` on
 FOREVER = 10**15  # the reader stops it
 LINES = np.stack([np.cos(np.pi * np.arange(8) / 8), np.sin(np.pi * np.arange(8) / 8)])
