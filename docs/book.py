@@ -90,6 +90,16 @@ def read():
     ]
 
 
+def playground():
+    """The page that trains; it stands after all others, if its parts can be had."""
+    return written(PAGES / "playground.md", "playground")
+
+
+def anchor(heading):
+    """The id of a heading on its page."""
+    return re.sub(r"\W+", "-", re.sub(r"\$[^$]*\$", "", heading).lower()).strip("-")
+
+
 def definitions(pages):
     """{number: Equation} in reading order, the chapters of the book and the lab first."""
     found = {}

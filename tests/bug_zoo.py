@@ -20,7 +20,6 @@ from itertools import repeat
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import minigan.penalty
 from minigan import (
@@ -1197,6 +1196,8 @@ class Witness:
 
 def run(tests):
     """{test: "passed", or "failed" and why} of these tests on NumPy, in this process."""
+    import pytest  # here, as the playground's browser has none
+
     witness, silence = Witness(), io.StringIO()
     options = ["-q", "-p", "no:cacheprovider", "--no-header", "--tb=no", "--backend=numpy"]
     quiet = "-Wignore::pytest.PytestAssertRewriteWarning"  # this is not the first session
@@ -1208,6 +1209,8 @@ def run(tests):
 
 def release_all():
     """{name of the bug, or "none": what `run` says of its tests}, one bug after another."""
+    import pytest
+
     tests = sorted({test for bug in ZOO for test in bug.killed_by})
     found = {"none": run(tests)}
     for bug in ZOO:

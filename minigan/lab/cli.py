@@ -59,6 +59,10 @@ GRADCHECK_EXAMPLES = """examples:
   minigan gradcheck
   minigan gradcheck --backend cupy --dtype float32
 """
+BOOK_EXAMPLES = """examples:
+  python docs/build.py && minigan book   build the book, then read it
+  minigan book a/folder --no-open        where it is, if not in docs/_build
+"""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -124,6 +128,7 @@ def parser():
     add_download(subs)
     add_gradcheck(subs)
     add_exercise(subs, add_command)
+    add_book(subs)
     return top
 
 
@@ -229,3 +234,13 @@ def add_gradcheck(subs):
     sub = add_command(subs, "gradcheck", text, GRADCHECK_EXAMPLES, run, **defaults)
     sub.add_argument("--dtype", choices=["float64", "float32"], help="default float64")
     sub.add_argument("--backend", choices=BACKENDS, help="where the passes are computed")
+
+
+def add_book(subs):
+    r"""`minigan book`."""
+    run, defaults = commands.book_command, {"folder": "docs/_build", "port": 0, "open": True}
+    text = "serve the built book, and its playground, to a browser on this machine"
+    sub = add_command(subs, "book", text, BOOK_EXAMPLES, run, **defaults)
+    sub.add_argument("folder", nargs="?", help="the built book (default docs/_build)")
+    sub.add_argument("--port", type=int, help="default: a free one")
+    sub.add_argument("--no-open", dest="open", action="store_false", help="only print where")

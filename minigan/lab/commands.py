@@ -113,3 +113,11 @@ def gradcheck_command(args):
     print(f"every derivative of minigan in {args.dtype}, measured {how}\n")
     print("\n".join(table(proven)))
     return int(not all(proof.check.passed for proof in proven))
+
+
+def book_command(args):
+    r"""`minigan book`: serve the built book until Ctrl-C."""
+    from .serve import serve
+
+    serve(args.folder, args.port, args.open)
+    return 0
