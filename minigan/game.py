@@ -27,6 +27,7 @@ class Game(Players):
     r"""The part that every GAN shares; a subclass adds `D_loss`, `G_loss` and `report`."""
 
     stop = 1  # of the shared pass's deltas; 0 where the slopes of D at its rows are needed
+    processes = None  # that share every batch, if there are several (`minigan.lab.mpi`)
 
     # ---- the plain steps: the definition of the game ----
 
@@ -115,11 +116,14 @@ class Game(Players):
         delta_G = ds_G * deltas[self.stop][m:, :]
         if self.stop:
             delta_G = self.D.dx(1, delta_G, trace[0][m:, :], trace[1][m:, :])
-        self.descend_G(self.G.gradient(G_trace, delta_G[:, : self.n_data]))
+        G_dtheta = self.G.gradient(G_trace, delta_G[:, : self.n_data])
         ds_D = xp.concat([ds_real, ds_fake])
         dtheta, penalty = self.D_gradient(trace, deltas, ds_D, x, G_trace[-1], c, rng)
+        record = self.D_record(loss_D, ds_real, ds_fake, penalty, loss_G=loss_G)
+        record, G_dtheta, dtheta = self.mean(record, G_dtheta, dtheta)
+        self.descend_G(G_dtheta)
         self.descend_D(dtheta)
-        return self.D_record(loss_D, ds_real, ds_fake, penalty, loss_G=loss_G)
+        return record
 
     def D_update(self, x, x_fake, c=None, rng=None):
         r"""(21a) `D_step` with one pass: real and fake rows are stacked, so (1b) and (1c),
@@ -129,8 +133,15 @@ class Game(Players):
         loss, ds_real, ds_fake = self.D_loss(s_real, s_fake)
         dtheta = self.D.gradient(trace, array_namespace(x).concat([ds_real, ds_fake]))
         dtheta, penalty = self.add_penalty(dtheta, x, x_fake, c, rng)
+        record = self.D_record(loss, ds_real, ds_fake, penalty)
+        record, dtheta = self.mean(record, dtheta)
         self.descend_D(dtheta)
-        return self.D_record(loss, ds_real, ds_fake, penalty)
+        return record
+
+    def mean(self, record, *gradients):
+        r"""The two as they are; if several processes share the batch, their means over all."""
+        every = self.processes
+        return every.mean(record, gradients) if every else (record, *gradients)
 
     def score_real_and_fake(self, x, x_fake, c):
         r"""D's trace of real rows above generated ones; the scores of each (m, 1)."""
