@@ -120,10 +120,7 @@ class Game(Players):
         ds_D = xp.concat([ds_real, ds_fake])
         dtheta, penalty = self.D_gradient(trace, deltas, ds_D, x, G_trace[-1], c, rng)
         record = self.D_record(loss_D, ds_real, ds_fake, penalty, loss_G=loss_G)
-        record, G_dtheta, dtheta = self.mean(record, G_dtheta, dtheta)
-        self.descend_G(G_dtheta)
-        self.descend_D(dtheta)
-        return record
+        return self.descend(record, dtheta, G_dtheta)
 
     def D_update(self, x, x_fake, c=None, rng=None):
         r"""(21a) `D_step` with one pass: real and fake rows are stacked, so (1b) and (1c),
@@ -134,14 +131,19 @@ class Game(Players):
         dtheta = self.D.gradient(trace, array_namespace(x).concat([ds_real, ds_fake]))
         dtheta, penalty = self.add_penalty(dtheta, x, x_fake, c, rng)
         record = self.D_record(loss, ds_real, ds_fake, penalty)
-        record, dtheta = self.mean(record, dtheta)
+        return self.descend(record, dtheta)
+
+    def descend(self, record, dtheta, *G_dtheta):
+        r"""The end of both steps, or of D's; returns the record.
+
+        What several processes have computed becomes what one would have, here and only here.
+        """
+        if self.processes:
+            record, dtheta, *G_dtheta = self.processes.mean(record, dtheta, *G_dtheta)
+        for own in G_dtheta:
+            self.descend_G(own)
         self.descend_D(dtheta)
         return record
-
-    def mean(self, record, *gradients):
-        r"""The two as they are; if several processes share the batch, their means over all."""
-        every = self.processes
-        return every.mean(record, gradients) if every else (record, *gradients)
 
     def score_real_and_fake(self, x, x_fake, c):
         r"""D's trace of real rows above generated ones; the scores of each (m, 1)."""
