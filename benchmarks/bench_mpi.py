@@ -9,12 +9,12 @@ with Adam, each process on one core with one thread. An iteration of process r h
 | waiting | process r is at the Allreduce | the last process is |
 | exchange | the last process is | all have the sum: of the processes, the shortest time in it |
 
-All processes take part in each round, one number of them after another; every time is the median
-over the iterations of the slowest process, and then over the rounds. With more processes than
-cores (marked *) they wait for each other's cores, which says nothing about more machines.
+In a round one number of processes is timed after another. Every time is the median over the
+iterations, and then over the rounds; a ratio is taken within its round. With more processes
+than cores (marked *) they wait for each other's cores, which says nothing of more machines.
 
-The comment under a line is the time of an Allreduce of one number, the latency of the cost model
-that the page on several processes derives.
+The comment under a line is the time of an Allreduce of one number, the latency of the cost
+model that the page on several processes derives.
 
 examples:
   python benchmarks/bench_mpi.py
@@ -42,7 +42,7 @@ class Timed:
     def __init__(self, comm):
         self.comm, self.rank, self.size, self.times = comm, comm.rank, comm.size, []
 
-    def Allreduce(self, own, every):  # noqa: N802
+    def Allreduce(self, own, every):
         begun = time.perf_counter()
         self.comm.Allreduce(own, every)
         self.times.append((begun, time.perf_counter()))
@@ -81,13 +81,8 @@ def worker(k, m, width, iterations):
     within = np.diff(np.array(comm.times)[2:])[:, 0]
     every, inside = np.array(COMM_WORLD.gather(whole)), np.array(COMM_WORLD.gather(within))
     if not comm.rank:
-        exchange = inside.min(0)
-        parts = {
-            "whole": every.max(0),
-            "exchange": exchange,
-            "waiting": inside.mean(0) - exchange,
-        }
-        parts["computing"] = every.mean(0) - inside.mean(0)
+        parts = {"whole": every.max(0), "computing": every.mean(0) - inside.mean(0)}
+        parts |= {"exchange": inside.min(0), "waiting": inside.mean(0) - inside.min(0)}
         found = {name: float(np.median(part)) for name, part in parts.items()}
         print(json.dumps(found | {"bytes": comm.bytes, "small": float(np.median(small))}))
 

@@ -6,8 +6,8 @@ Each of k processes holds both players whole and computes the gradients of its s
 batch. One `Allreduce` makes of them the gradients of the whole batch, and all take the same
 step: k processes compute what one computes. Process 0 alone writes and speaks.
 
-mpi4py and an MPI library (`pip install 'minigan[mpi]'`) are imported where mpiexec has started
-the process, and nowhere else. A program of one's own gives `Processes` to `train`.
+mpi4py (extra `mpi`) and the MPI library that it finds are imported where mpiexec has started
+the process, and nowhere else; `pip install mpich` brings a library where there is none. A program of one's own gives `Processes` to `train`.
 """
 
 import atexit
@@ -106,7 +106,7 @@ def joined(asked):
     try:
         from mpi4py.MPI import COMM_WORLD as comm
     except (ImportError, RuntimeError) as error:  # RuntimeError: of a library that is missing
-        why = f"mpi4py cannot be used ({error}); pip install 'minigan[mpi]'"
+        why = f"mpi4py cannot be used ({error}); pip install 'minigan[mpi]' mpich"
         raise MiniganError(f"mpiexec: {why}") from None
     try:
         if comm.size != launched()[1]:
