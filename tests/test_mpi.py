@@ -319,9 +319,8 @@ def test_a_missing_library_is_one_sentence_of_the_first_process(place, kind, err
     )
     reason = error.split("'")[1]
     assert (status, out) == (2, "")
-    assert err == (
-        f"minigan: mpiexec: mpi4py cannot be used ({reason}); pip install 'minigan[mpi]' mpich\n"
-    )
+    hint = "pip install 'minigan[mpi]' mpich"
+    assert err == f"minigan: mpiexec: mpi4py cannot be used ({reason}); {hint}\n"
     env = {f"{kind}_SIZE": "2", f"{kind}_RANK": "1"}
     assert alone(place, f"raise {error}", **env) == (2, "", "")
     assert not (place / "run").exists()

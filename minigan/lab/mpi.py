@@ -7,7 +7,8 @@ batch. One `Allreduce` makes of them the gradients of the whole batch, and all t
 step: k processes compute what one computes. Process 0 alone writes and speaks.
 
 mpi4py (extra `mpi`) and the MPI library that it finds are imported where mpiexec has started
-the process, and nowhere else; `pip install mpich` brings a library where there is none. A program of one's own gives `Processes` to `train`.
+the process, and nowhere else. Where there is no such library, `pip install mpich` brings one. A
+program of one's own gives `Processes` to `train`.
 """
 
 import atexit
