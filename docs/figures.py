@@ -184,12 +184,13 @@ def mpi_speedup():
     box, ticks = (60, 16, 430, 280), (0, 0.5, 1, 1.5, 2, 5, 7, 9, 11, 13)
     labels = "log₂ of the rows of a batch", "times as fast as one process"
     parts, point = plane(box, (4.7, 13.2), (0, 2), ticks, labels)
-    m, *curves = zip(*page["rows"])
+    (m, *curves), low = zip(*page["rows"]), 0
     for name, cls, values in zip(page["NETWORKS"], ("data", "tangent", "delta"), curves):
         points = [point(math.log2(a), b) for a, b in zip(m, values)]
         x, y = map(float, points[-1].split())
+        low = max(y, low + 17)  # below the label above it
         parts.append(f'<path class="{cls}" d="M{"L".join(points)}"/>')
-        parts.append(f'<text class="{cls}" x="{x + 12}" y="{y}" dy="5">{name}</text>')
+        parts.append(f'<text class="{cls}" x="{x + 12}" y="{low:.1f}" dy="5">{name}</text>')
     for a, b in page["measured"]:
         x, y = point(math.log2(a), b).split()
         parts.append(f'<circle class="data dot" cx="{x}" cy="{y}" r="5"/>')
