@@ -266,6 +266,7 @@ function listen() {
   document.addEventListener("keydown", key);
   addEventListener("resize", draw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  addEventListener("theme", draw);
   addEventListener("hashchange", () => { choose(read(location.hash.slice(1), choices.games)); tabs(); });
 }
 
