@@ -12,7 +12,7 @@ import figures
 import numpy as np
 from drawing import Drawing, Panel, sign
 
-from minigan import CGAN, GAN, WGAN, WGANGP, train
+from minigan import CGAN, GAN, WGAN, WGANGP, Adam, train
 from minigan.arrays import stream
 from minigan.lab.loaders import ring
 
@@ -46,8 +46,9 @@ def probability(game, x):
 def measure_forger():
     """A GAN of one number: snapshots of both densities, D, and the pull on some samples."""
     make = {"n_data": 1, "n_noise": 1, "G_hidden": (16,), "D_hidden": (32,)}
-    game = GAN(**make, output="linear", dtype="float64", real_label=1.0, lr=2e-3, D_lr=4e-3)
-    game.G.theta[...] *= 0.35
+    game = GAN(**make, output="linear", dtype="float64", real_label=1.0, lr=1e-3, D_lr=3e-3)
+    game.G.theta[...] *= 0.4
+    game.D.theta[...] *= 0.2
     rng, z = np.random.default_rng(3), stream(0, "noise of samples").standard_normal((4000, 1))
     shots = []
 
@@ -56,7 +57,7 @@ def measure_forger():
 
     def shoot():
         x = game.G.forward(z)[-1]
-        at = np.quantile(x, np.linspace(0.08, 0.92, 7))[:, None]
+        at = np.quantile(x, np.linspace(0.1, 0.9, 5))[:, None]
         trace = game.D.forward(at)
         _, ds = game.G_loss(None, trace[-1])
         pull = -len(at) * game.D.deltas(trace, ds)[0]
@@ -64,14 +65,14 @@ def measure_forger():
         shots.append([rounded(each) for each in shot])
 
     shoot()
-    for _ in range(60):
+    for _ in range(150):
         x, noise = rows()
         game.D_step(x, game.G.forward(noise)[-1])
     shoot()
-    for _ in range(60):
+    for _ in range(150):
         game.G_step(*rows())
     shoot()
-    for _ in range(4000):
+    for _ in range(10_000):
         game.update(*rows())
     shoot()
     return shots
@@ -81,23 +82,24 @@ NAMES = (
     "at first, neither has learnt anything",
     "the expert has learnt to tell them apart",
     "the forger has moved along the arrows",
-    "4,000 rounds later the expert can only guess",
+    "10,000 rounds later the expert can only guess",
 )
 
 
 def draw_forger(shots):
     draw, data = Drawing(480, 560), normal(GRID, 2.0, 0.55)
     for i, ((fakes, p, pulls), name) in enumerate(zip(shots, NAMES)):
-        panel = Panel(draw, (16, 30 + 128 * i, 448, 84), (-3.5, 4.5), (0, 1.25))
-        panel.axes({}, {}, "", "", f"{i + 1}. {name}")
+        panel = Panel(draw, (28, 30 + 128 * i, 440, 84), (-3.5, 4.5), (0, 1.25))
+        panel.axes({}, {0.5: "½"}, "", "", f"{i + 1}. {name}")
         for cls, values in (("data", data), ("delta", fakes)):
             panel.area(f"fill {cls}", GRID, np.minimum(values, 1.25))
             panel.curve(cls, GRID, np.minimum(values, 1.25))
         panel.curve("tangent", GRID, p)
         longest = max(1e-9, *(abs(g) for _, g in pulls))
-        for x, g in pulls:
-            if i < 3 and longest > 0.02:
-                panel.arrow("ink", (x, 0.12), (x + 1.1 * g / max(longest, 0.6), 0.12), 6)
+        for k, (x, g) in enumerate(pulls if i < 3 else ()):
+            height = 0.12 + 0.17 * k
+            panel.arrow("ink", (x, height), (x + 1.1 * g / max(longest, 0.6), height), 6)
+            panel.dots("ink", [(x, height)], 2)
         draw.path("ink thin", [panel.at(-3.5, 0), panel.at(4.5, 0)])
     for x, cls, text in (
         (30, "data", "genuine"),
@@ -125,6 +127,7 @@ def measure_optimal():
     """D's answer after some steps, on two Gaussians that stay as they are."""
     make = {"n_data": 1, "n_noise": 1, "G_hidden": (4,), "D_hidden": (32, 32)}
     game = GAN(**make, output="linear", dtype="float64", real_label=1.0, D_lr=2e-3)
+    game.D.theta[...] *= 0.3
     rng, shots = np.random.default_rng(0), {}
     for step in range(2001):
         if step in (0, 20, 100, 2000):
@@ -218,7 +221,7 @@ def measure_classes():
     sys.path.insert(0, str(figures.book.TESTS))
     from bug_zoo import ZOO
 
-    data, found = data_of_the_ring(), []
+    data, found = ring(n=5000, std=0.1), []
     for bug in (None, "a condition given to G but not to D"):
         with pytest.MonkeyPatch.context() as patch:
             if bug:
@@ -226,7 +229,7 @@ def measure_classes():
             game = CGAN(**PLANE, n_classes=8)
             for _ in train(game, data, 3000, 128):
                 pass
-            found.append(rounded(game.sample(96, 0)))
+            found.append(rounded(game.sample(64, 0)))
     return found
 
 
@@ -237,7 +240,7 @@ def draw_classes(found):
         panel.axes((), (), "", "", name)
         for k in range(8):
             angle = 2 * np.pi * k / 8
-            panel.drawing.circle("node", *panel.at(np.cos(angle), np.sin(angle)), 17)
+            panel.drawing.circle("node", *panel.at(np.cos(angle), np.sin(angle)), 18)
             panel.text(1.36 * np.cos(angle), 1.36 * np.sin(angle), str(k), "data", "middle")
         for at, (x, y) in enumerate(points):
             if abs(x) < 1.5 and abs(y) < 1.5:
@@ -253,7 +256,7 @@ def draw_classes(found):
 
 # ---- a clip against a penalty ----
 
-REAL, FAKE = ((-1.6, 0.25), (1.6, 0.25)), ((0.0, 0.5),)
+REAL, FAKE = ((-2.0, 0.2), (0.0, 0.2), (2.0, 0.2)), ((-1.0, 0.2), (1.0, 0.2))
 
 
 def mixture(rng, parts, m):
@@ -266,10 +269,10 @@ def measure_critics():
     make = {"n_data": 1, "n_noise": 1, "G_hidden": (4,), "D_hidden": (64, 64)}
     make |= {"output": "linear", "dtype": "float64"}
     found = {}
-    games = {"clip": WGAN(**make, clip=0.1), "penalty": WGANGP(**make, penalty_weight=10.0)}
+    games = {"clip": WGAN(**make, clip=0.1), "penalty": WGANGP(**make, one_sided=True)}
     for name, game in games.items():
         rng = np.random.default_rng(0)
-        for _ in range(3000):
+        for _ in range(4000):
             x, fake = mixture(rng, REAL, 256), mixture(rng, FAKE, 256)
             game.D_step(x, fake, None, rng)
         weights = np.concatenate([p[0].ravel() for p in game.D.params if p])
@@ -287,26 +290,24 @@ def potential():
 
 
 def draw_critics(found):
-    draw = Drawing(480, 320)
+    draw = Drawing(480, 304)
     best, p, g = potential()
-    inside = (GRID >= -2.55) & (GRID <= 2.55)
+    inside = (GRID >= -2.65) & (GRID <= 2.65)
     x = GRID[inside]
-    left = Panel(draw, (30, 34, 200, 210), (-2.6, 2.6), (-1.35, 1.35))
+    left = Panel(draw, (30, 34, 200, 210), (-2.7, 2.7), (-1.1, 1.1))
     left.axes((-2, -1, 0, 1, 2), {}, "x", "", "the critic, centred")
     for cls, values in (("data", p), ("delta", g)):
-        left.area(f"fill {cls}", x, -1.35 + values[inside])
+        left.area(f"fill {cls}", x, -1.1 + 0.5 * values[inside])
 
-    def centred(values):
-        values = np.array(values)[inside]
-        return values - (values.max() + values.min()) / 2
+    def centred(values):  # a critic is determined up to a constant
+        values = np.array(values)
+        return (values - np.average(values, weights=p + g))[inside]
 
     left.curve("soft solid", x, centred(best))
     clip, penalty = centred(found["clip"][0]), centred(found["penalty"][0])
     left.curve("tangent", x, penalty)
-    steepest = np.abs(np.diff(clip)).max() / (x[1] - x[0])
     left.curve("delta", x, clip)
-    left.curve("delta d2", x, clip / steepest)
-    right = Panel(draw, (284, 34, 184, 210), (-1, 1), (0, 0.5))
+    right = Panel(draw, (284, 34, 184, 210), (-1, 1), (0, 0.62))
     percent = {0: "0", 0.25: "25%", 0.5: "50%"}
     right.axes({-1: "−max", 0: "0", 1: "max"}, percent, "", "", "weights")
     edges = np.linspace(-1, 1, 25)
@@ -316,36 +317,42 @@ def draw_critics(found):
         right.area(f"fill {cls}", xs, ys)
         right.curve(cls, xs, ys)
     rows = (
-        ("soft solid", "the best critic of slope 1", 30, 296),
-        ("tangent", "with the penalty", 284, 296),
-        ("delta", "with the clip", 30, 314),
-        ("delta d2", f"the same, times {1 / steepest:.2g}", 284, 314),
+        ("soft solid", "the best of slope 1", 30, 296),
+        ("tangent", "with the penalty", 196, 296),
+        ("delta", "with the clip", 374, 296),
     )
     for cls, name, a, b in rows:
         draw.path(cls, [(a, b - 5), (a + 24, b - 5)])
         draw.text(a + 31, b, name, "" if cls[0] == "s" else cls.split()[0], "start")
     return draw.svg(
         "A critic with a clip and one with a penalty",
-        "Left: data in two heaps, generated rows in one between them. The best critic of "
-        "slope 1 is a W of straight lines, and the critic with the penalty follows it. The "
-        "critic with the clip has another scale, and scaled to slope 1 it has another shape. "
-        "Right: the clipped weights pile up at both bounds, those with the penalty form one "
-        "heap around 0.",
+        "Left: data in three heaps, generated rows in two between them. The best critic of "
+        "slope 1 goes down and up twice in straight lines, and the critic with the penalty "
+        "follows it. The critic with the clip has a single valley. Right: the clipped "
+        "weights pile up at both bounds, those with the penalty form one heap around 0.",
     )
 
 
 # ---- mode collapse ----
 
 
+RATES = {"G learns ten times as fast as D": (3e-3, 3e-4), "D learns as fast as G": (1e-3, 1e-3)}
+MOMENTS = 300, 800, 1400, 2400
+
+
 def measure_collapse():
-    """Samples of the minimax game on the ring while it loses modes."""
-    data, frames = data_of_the_ring(), {}
-    game = GAN(**PLANE, minimax=True, G_hidden=(64, 64), lr=1e-3, D_lr=1e-3)
-    for record in train(game, data, 3000, 64):
-        if record["step"] in (50, 400, 800, 1200, 1600, 2000, 2500, 3000):
-            x = game.sample(150)
-            frames[str(record["step"])] = [rounded(x, 2), modes(x)]
-    return frames
+    """Samples of the same game on the ring, when G is too fast for D and when it is not."""
+    data, rows = ring(n=5000, std=0.02), []
+    make = {"G_hidden": (64, 64), "D_hidden": (64, 64), "real_label": 1.0}
+    for lr, D_lr in RATES.values():
+        game = GAN(**PLANE, **make, lr=lr, D_lr=D_lr)
+        game.G_optimizer, game.D_optimizer = Adam(lr, 0.9), Adam(D_lr, 0.9)
+        rows.append([])
+        for record in train(game, data, MOMENTS[-1], 64):
+            if record["step"] in MOMENTS:
+                x = game.sample(150)
+                rows[-1].append([rounded(x, 2), modes(x)])
+    return rows
 
 
 def modes(x):
@@ -356,25 +363,28 @@ def modes(x):
     return int((np.bincount(near, minlength=8) >= 0.02 * len(x)).sum())
 
 
-def draw_collapse(frames):
-    draw = Drawing(480, 290)
-    for i, (step, (points, count)) in enumerate(frames.items()):
-        panel = Panel(
-            draw, (8 + 119 * (i % 4), 26 + 140 * (i // 4), 106, 106), (-1.5, 1.5), (-1.5, 1.5)
-        )
-        draw.rect("frame", *panel.box)
-        panel.drawing.text(panel.box[0] + 53, panel.box[1] - 8, f"step {int(step):,}", "name")
-        for k in range(8):
-            angle = np.pi * k / 4
-            draw.circle("data", *panel.at(np.cos(angle), np.sin(angle)), 7)
-        panel.dots("delta", points, 1.8)
-        draw.text(panel.box[0] + 53, panel.box[1] + 58, f"{count} of 8", "soft")
-    draw.text(240, 286, "circles: the modes of the data; dots: 150 samples")
+def draw_collapse(rows):
+    draw = Drawing(480, 334)
+    for row, (name, frames) in enumerate(zip(RATES, rows)):
+        top = 44 + 168 * row
+        draw.text(240, top - 26, name, "name")
+        for i, (step, (points, count)) in enumerate(zip(MOMENTS, frames)):
+            panel = Panel(draw, (8 + 119 * i, top, 106, 106), (-1.5, 1.5), (-1.5, 1.5))
+            draw.rect("frame", *panel.box)
+            for k in range(8):
+                angle = np.pi * k / 4
+                draw.circle("data", *panel.at(np.cos(angle), np.sin(angle)), 7)
+            panel.dots("delta", points, 1.8)
+            label = f"step {step:,}: {count} of 8"
+            draw.text(panel.box[0] + 53, top - 7, label, "small")
+    told = "; ".join(
+        f"{name}: {', '.join(str(count) for _, count in frames)}"
+        for name, frames in zip(RATES, rows)
+    )
     return draw.svg(
-        "Mode collapse, as a strip of eight frames",
-        "The data are eight heaps on a circle. Frame by frame, the samples of the generator: "
-        + "; ".join(f"{count} of 8 modes at step {step}" for step, (_, count) in frames.items())
-        + ".",
+        "Mode collapse, as two strips of four frames",
+        "The data are eight heaps on a circle. Frame by frame, the generator's samples, and "
+        f"how many of the heaps they reach. {told}.",
     )
 
 
