@@ -43,7 +43,7 @@ def slope():
     for panel, name in zip(panels, ("the slope says which way is down", "so step against it")):
         panel.axes((0, 1), (0, 1, 2), "the parameter w", "", name)
         panel.curve("ink", w, values)
-    panels[0].drawing.text(10, 112, "the loss L", turned=True)
+    panels[0].drawing.text(15, 112, "the loss L", turned=True)
     for at, dx in ((-0.3, 14), (0.5, 0), (1.25, -14)):
         value, d = loss(at)
         half = 0.42 / (1 + d * d / 12) ** 0.5
@@ -210,7 +210,7 @@ def generator_losses():
 def pulls():
     """How strongly three games pull a fake, by its score."""
     draw, s = Drawing(480, 250), np.linspace(-4, 4, 81)
-    panel = Panel(draw, (52, 16, 300, 185), (-4, 4), (-5.2, 3.2))
+    panel = Panel(draw, (52, 16, 280, 185), (-4, 4), (-5.2, 3.2))
     panel.axes((-4, -2, 0, 1, 2, 4), (-5, -3, -1, 0, 1, 3), "score of a fake")
     draw.text(14, 108, "slope of G's loss", turned=True)
     kinds = (
@@ -236,10 +236,10 @@ def spirals():
     """R3GAN of two numbers: the distance from the equilibrium, by γ."""
     names = figures.run("theory-7-convergence")
     draw = Drawing(480, 262)
-    panel = Panel(draw, (52, 16, 300, 190), (0, 120), (1e-3, 3), "y")
+    panel = Panel(draw, (58, 16, 300, 190), (0, 120), (1e-3, 3), "y")
     ticks = {1: "1", 0.1: "0.1", 0.01: "0.01", 0.001: "0.001"}
     panel.axes((0, 40, 80, 120), ticks, "iterations")
-    draw.text(12, 110, "distance from equilibrium", turned=True)
+    draw.text(14, 110, "distance from equilibrium", turned=True)
     origin, rng = np.zeros((1, 1)), np.random.default_rng(0)
     for cls, gamma in (("delta", 0.0), ("tangent", 0.1), ("data", 0.5)):
         game = names["dirac"](names["R3GAN"], gamma=gamma)
@@ -254,7 +254,7 @@ def spirals():
         if len(shown) == 121:
             panel.text(120, far[-1], f"γ = {gamma:g}", cls, dx=8)
         else:
-            panel.text(shown[-1], 1e-3, f"γ = {gamma:g}", cls, "end", -24, -22)
+            panel.text(50, far[50], f"γ = {gamma:g}", cls, dx=10, dy=0)
     return draw.svg(
         "R1 and R2 let the players come to rest",
         "The distance of a game of two numbers from its equilibrium over 120 iterations, on "
@@ -279,14 +279,14 @@ def step_sizes():
         complex_ = (f(x + 1j * h).imag / h)[0]
         for cls, found in zip(kinds, (one_sided, central, complex_)):
             kinds[cls].append(max(abs(found / true - 1), ROUNDING))
-    panel = Panel(draw, (64, 16, 300, 200), (1e-20, 1), (1e-17, 2), "xy")
+    panel = Panel(draw, (64, 16, 280, 200), (1e-20, 1), (1e-17, 2), "xy")
     ticks = {1e-16: "10⁻¹⁶", 1e-12: "10⁻¹²", 1e-8: "10⁻⁸", 1e-4: "10⁻⁴", 1: "1"}
     panel.axes({**ticks, 1e-20: "10⁻²⁰"}, ticks, "step h")
-    draw.text(12, 116, "relative error", turned=True)
+    draw.text(15, 116, "relative error", turned=True)
     names = ("one-sided", "central (46)", "complex step (44)")
     for (cls, errors), name in zip(kinds.items(), names):
         panel.curve(cls, steps, errors)
-        draw.text(374, {"delta": 60, "tangent": 84, "data": 206}[cls], name, cls, "start")
+        draw.text(354, {"delta": 60, "tangent": 84, "data": 206}[cls], name, cls, "start")
     own = abs(central_difference(f, x, u) / true - 1)[0]
     exact = max(abs(complex_step(f, x, u) / true - 1)[0], ROUNDING)
     draw.text(

@@ -44,7 +44,8 @@ OPENINGS = {
     "wgan": (
         "clip-or-penalty",
         "Two critics for the same rows: data in three heaps, generated rows between them. "
-        "The clip of this chapter, the one-sided penalty of chapter 11, and the best critic there is.",
+        "The clip of this chapter, the one-sided penalty of chapter 11, and the best critic "
+        "there is.",
     ),
     "lsgan": (
         "pulls",

@@ -104,11 +104,11 @@ def draw_forger(shots):
     for x, cls, text in (
         (30, "data", "genuine"),
         (130, "delta", "forged"),
-        (222, "tangent", "expert: “genuine”, 0 to 1"),
+        (214, "tangent", "expert’s answer"),
     ):
         draw.path(cls, [(x, 545), (x + 22, 545)])
         draw.text(x + 28, 550, text, cls, "start")
-    draw.text(464, 550, "→ its advice", "ink", "end")
+    draw.text(464, 550, "→ advice", "ink", "end")
     return draw.svg(
         "A forger and an expert on one axis",
         "Four pictures of one axis with the densities of genuine and of forged numbers and "
@@ -307,9 +307,9 @@ def draw_critics(found):
     clip, penalty = centred(found["clip"][0]), centred(found["penalty"][0])
     left.curve("tangent", x, penalty)
     left.curve("delta", x, clip)
-    right = Panel(draw, (284, 34, 184, 210), (-1, 1), (0, 0.62))
+    right = Panel(draw, (286, 34, 170, 210), (-1, 1), (0, 0.62))
     percent = {0: "0", 0.25: "25%", 0.5: "50%"}
-    right.axes({-1: "−max", 0: "0", 1: "max"}, percent, "", "", "weights")
+    right.axes({-1: "−1", 0: "0", 1: "1"}, percent, "weight / largest", "", "weights")
     edges = np.linspace(-1, 1, 25)
     for cls, key in (("tangent", "penalty"), ("delta", "clip")):
         share = np.array(found[key][1])
@@ -318,8 +318,8 @@ def draw_critics(found):
         right.curve(cls, xs, ys)
     rows = (
         ("soft solid", "the best of slope 1", 30, 296),
-        ("tangent", "with the penalty", 196, 296),
-        ("delta", "with the clip", 374, 296),
+        ("tangent", "with the penalty", 184, 296),
+        ("delta", "with the clip", 350, 296),
     )
     for cls, name, a, b in rows:
         draw.path(cls, [(a, b - 5), (a + 24, b - 5)])

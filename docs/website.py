@@ -77,6 +77,7 @@ class Site:
         return TEMPLATE.format(
             title=html.escape("minigan" if page.part == "front" else f"{page.title} · minigan"),
             part=page.part,
+            slug=page.slug,
             kicker=html.escape(" · ".join(filter(None, [page.kicker, page.file]))),
             heading=self.inline(page.title),
             content=content + text,
@@ -90,13 +91,13 @@ class Site:
         at = self.pages.index(page)
         near = {"prev": self.pages[at - 1] if at else None}
         near["next"] = self.pages[at + 1] if at + 1 < len(self.pages) else None
-        words = {"prev": "Before", "next": "Next"}
+        where = {"prev": "Before", "next": "Next"}
         if page.part == "front":  # who knows what a GAN is begins with chapter 1
             near = {"prev": self.chapters[0], "next": self.chapters[1]}
-            words["prev"] = "New to it? In pictures"
+            where["prev"] = "New to it? In pictures"
         return "".join(
-            f'<a rel="{rel}" href="{p.slug}.html"><small>{words[rel]} · {p.kicker}</small>'
-            f"{plain(p.title)}</a>"
+            f'<a rel="{rel}" href="{p.slug}.html">'
+            f"<small>{where[rel]}{' · ' * bool(p.kicker)}{p.kicker}</small>{plain(p.title)}</a>"
             if p
             else "<span></span>"
             for rel, p in near.items()
