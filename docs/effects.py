@@ -1,10 +1,10 @@
-"""Measures what bugs of the zoo do to training, and draws it: python docs/effects.py
+"""Measures what bugs of the zoo do to training: python docs/effects.py
 
 Each game learns the ring of eight Gaussians, first as it stands and then with each of its bugs
 injected, from the same seeds. It takes its plain steps, (19) and (20): the shared pass of (21)
 has no second trace to overwrite, and so leaves no room for some of these bugs. A curve shows
 the distance of the samples from the data during training. The measurements are kept in
-docs/figures/effects.json, and the figures are drawn from there.
+docs/figures/effects.json, and `draw` draws from there.
 """
 
 import json
@@ -125,7 +125,8 @@ def marks(low, high):
     found = [head * 10.0**power for power in powers for head in heads]
     found = [value for value in found if low < value < high]
     every = 1 + len(found) // 6
-    return {value: f"{value:,.0f}" if value >= 1 else f"{value:g}" for value in found[::every]}
+    found = found[::every]
+    return {v: "10⁶" if v == 1e6 else f"{v:,.0f}" if v >= 1 else f"{v:g}" for v in found}
 
 
 def draw(chapter, kept):
@@ -163,7 +164,7 @@ def draw(chapter, kept):
 
 
 def main():
-    """Measure every curve, keep the numbers and draw the figures."""
+    """Measure every curve and keep the numbers."""
     kept = {}
     for game, *bugs in CHAPTERS.values():
         for bug in (None, *bugs):
@@ -171,9 +172,6 @@ def main():
             kept[key] = kept.get(key) or measure(game, bug)
             print(key, [round(d, 3) for _, d in kept[key]], flush=True)
     KEPT.write_text(json.dumps(kept, indent=0) + "\n")
-    for chapter in CHAPTERS:
-        drawing = draw(chapter, json.loads(KEPT.read_text()))
-        (figures.FIGURES / f"bug-{chapter}.svg").write_text(drawing, "utf-8")
 
 
 if __name__ == "__main__":

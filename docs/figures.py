@@ -1,5 +1,4 @@
-"""Draws the measured figures of the book, from the very numbers that its pages print:
-python docs/figures.py
+"""The measured figures of the book, from the very numbers that its pages print.
 
 The examples of a page are run. They leave a list called `rows`, each row being x and then one
 value for each curve. It is drawn as an SVG in the site's colours and kept in docs/figures.
@@ -183,7 +182,3 @@ MEASURED = {
     "dirac-paths": dirac_paths,
     "dirac-eigenvalues": dirac_eigenvalues,
 }
-
-if __name__ == "__main__":
-    for name, figure in MEASURED.items():
-        (FIGURES / f"{name}.svg").write_text(figure(), "utf-8")

@@ -97,6 +97,7 @@ async function show() {
     list.append(item);
   }
   list.hidden = !asked;
+  list.dataset.asked = asked;
   input.setAttribute("aria-expanded", !list.hidden);
   choose(-1);
 }

@@ -1,4 +1,4 @@
-"""Figures of training: python docs/trained.py
+"""Figures of training, measured by python docs/trained.py
 
 Each is measured by playing the library's own games, and the numbers are kept in
 docs/figures/trained.json, from which the figures are drawn. `python docs/trained.py NAME`
@@ -458,15 +458,13 @@ def drawn(name):
 
 
 def main(names):
-    """Measure what is named, and what is not kept yet; then draw all."""
+    """Measure what is named, and what is not kept yet."""
     kept = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
     for name, (measure, _) in TRAINED.items():
         if name in names or name not in kept:
             kept[name] = measure()
     text = ",\n".join(f"{json.dumps(n)}: {json.dumps(kept[n])}" for n in TRAINED)
     KEPT.write_text(f"{{{text}}}\n", "utf-8")
-    for name in TRAINED:
-        (figures.FIGURES / f"{name}.svg").write_text(drawn(name), "utf-8")
 
 
 if __name__ == "__main__":
