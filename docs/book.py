@@ -20,6 +20,7 @@ NUMBER = r"\((T?\d{1,2}[a-z]?)\)"
 DEFS = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
 PARTS = {"book": "The book", "theory": "The theory", "proof": "The proof"}
 PARTS |= {"course": "For a class", "ground": "Groundwork", "lab": "The lab"}
+PARTS |= {"sources": "Sources"}
 GROUND = "errors", "arrays"  # what every chapter stands on, and nobody need read first
 
 EQUATIONS = """Each numbered equation is evaluated by at least one test, and the test bears its
@@ -101,7 +102,7 @@ def read():
         *(written(path, "course") for path in PAGES.glob("course.md")),
         *(page for page in modules if page.part == "ground"),
         *(page for page in modules if page.part == "lab"),
-        Page("sources", "proof", "Papers and books", text=SOURCES),
+        Page("sources", "sources", "Papers and books", text=SOURCES),
     ]
 
 
@@ -173,8 +174,9 @@ def module(path):
     head = " ".join(head.split()).rstrip(".")
     chapter = re.match(r"Chapter (\d+)\. ", head)
     extra = PAGES / f"{path.stem}.md"
+    inner = path.parent.name if path.parent not in (PACKAGE, LAB) else ""
     return Page(
-        path.stem,
+        f"{inner}-{path.stem}" if inner else path.stem,
         "lab" if LAB in path.parents else "ground" if path.stem in GROUND else "book",
         head[chapter.end() :] if chapter else head,
         int(chapter[1]) if chapter else None,

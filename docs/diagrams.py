@@ -108,7 +108,7 @@ def two_by_two():
 
 def lanes(draw, top, values, cls, label, way, name):
     """One pass through the layers: numbers in a row, with arrows between them."""
-    xs = np.linspace(104, 440, len(values))
+    xs = np.linspace(124, 446, len(values))
     draw.text(8, top + 5, label, cls, "start")
     for l, value in enumerate(values):
         draw.text(xs[l], top + 5, vector(value), cls)
@@ -127,7 +127,7 @@ def example():
 
 def layer_heads(draw, names, height):
     """The layers as bars between the numbers of the passes."""
-    xs = np.linspace(104, 440, len(names) + 1)
+    xs = np.linspace(124, 446, len(names) + 1)
     for l, name in enumerate(names):
         middle = (xs[l] + xs[l + 1]) / 2
         draw.rect("", middle - 7, 30, 14, height, 4)
@@ -143,7 +143,7 @@ def backprop():
     lanes(draw, 58, trace, "data", "forward (9)", 1, "x{}")
     lanes(draw, 122, deltas, "delta", "deltas (10)", -1, "δ{}")
     parts = network.accumulate(trace, deltas)
-    xs = np.linspace(104, 440, 4)
+    xs = np.linspace(124, 446, 4)
     for l, at, own in ((0, 0, parts[:4]), (2, 2, parts[6:8])):
         middle = (xs[at] + xs[at + 1]) / 2
         draw.arrow("delta", (middle, 160), (middle, 182), 7)
@@ -172,15 +172,15 @@ def penalty_passes():
     lanes(draw, 54, trace, "data", "0. forward", 1, "x{}")
     lanes(draw, 122, deltas, "delta", "1. backward", -1, "δ{}")
     lanes(draw, 206, tangents, "tangent", "2. forward", 1, "u{}")
-    draw.text(104, 164, f"P = 10 ({sign(norm)} − 1)² = {sign(float(penalty))}", "ink", "start")
-    draw.arrow("tangent", (92, 152), (92, 190), 7)
+    draw.text(120, 164, f"P = 10 ({sign(norm)} − 1)² = {sign(float(penalty))}", "ink", "start")
+    draw.arrow("tangent", (108, 152), (108, 190), 7)
     draw.text(8, 288, "3. accumulate", "ink", "start")
-    xs = np.linspace(104, 440, 4)
+    xs = np.linspace(124, 446, 4)
     for at, own in ((0, dtheta[:4]), (2, dtheta[6:8])):
         middle = (xs[at] + xs[at + 1]) / 2
         draw.arrow("ink", (middle, 236), (middle, 262), 7)
         number, before = str(at + 1).translate(SUB), str(at).translate(SUB)
-        draw.text(middle + 12 * (at == 0), 288, f"dW{number} = u{before}ᵀ δ{number}", "ink")
+        draw.text(middle + 6 * (at == 0), 288, f"dW{number} = u{before}ᵀ δ{number}", "ink")
         draw.text(middle, 310, f"= {vector(own)}", "ink")
     return draw.svg(
         "The three passes of the gradient penalty with their numbers",

@@ -36,8 +36,12 @@ function named(asked) {
   return hits.slice(0, 4).map(([title, page, href]) => ({ title, page, href, text: "" }));
 }
 
+// What has all the words; two of them may be one word there, as in LeakyReLU. Else what has some.
 function search(asked) {
-  const all = index.search(asked, { combineWith: "AND" });
+  const words = asked.split(/\s+/);
+  const ways = words.map((_, i) => [...words.slice(0, i), words.slice(i, i + 2).join(""), ...words.slice(i + 2)]);
+  const queries = [words, ...ways.slice(0, -1)].map((way) => ({ combineWith: "AND", queries: way }));
+  const all = index.search({ combineWith: "OR", queries });
   return [...named(asked), ...(all.length ? all : index.search(asked))].slice(0, 10);
 }
 

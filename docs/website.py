@@ -18,6 +18,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 
 DOCS = Path(__file__).resolve().parent
+ASIDE = "proof", "ground", "lab"  # parts whose pages the search names after the others
 LONG = 40  # characters of a line of code, above which it may have to be broken
 
 
@@ -61,6 +62,7 @@ class Site:
         """The whole HTML document of one page."""
         self.slug, self.title, self.sections = page.slug, self.inline(page.title), []
         self.seen, self.deriving, before = set(), False, len(self.formulas)
+        self.weight = 0.5 if page.part in ASIDE else 1.5 if page.chapter == 0 else 1
         derivations, text = book.placed(page.text) if page.blocks else ({}, page.text)
         self.section(page.title, "")
         content = ""
@@ -134,7 +136,7 @@ class Site:
         page = plain(next(page for page in self.pages if page.slug == self.slug).title)
         self.texts.append(
             {"id": len(self.texts), "title": words(title), "page": html.unescape(page)}
-            | {"href": href, "text": "", "code": code}
+            | {"href": href, "text": "", "code": code, "weight": self.weight}
         )
 
     def derivation(self, name, text):
@@ -181,6 +183,7 @@ class Site:
         if rest:
             beside += f"<pre>{pygments(rest, 'python')}</pre>"
         alone = "" if name or rest else " alone"
+        alone += "" if block.prose else " bare"
         return (
             f'<section class="block module{alone}">{prose}<div class="code">{beside}</div>'
             "</section>\n"

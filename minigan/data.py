@@ -1,8 +1,8 @@
 r"""Chapter 14. Data: rows to imitate, and batches of them.
 
-    data = Dataset(x, labels, image_shape=(28, 28))     # or minigan.load("mnist5k")
-    for x, labels in Batches(data, 64):                 # for ever; every row once per epoch
-        ...
+    data = Dataset(x, labels, image_shape=(28, 28))
+    for x, labels in Batches(data, 64):
+        ...  # for ever; every row once per epoch
 
 Pixels lie in [0, 1], with 0 the background.
 """

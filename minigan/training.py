@@ -1,9 +1,10 @@
 r"""Chapter 16. The training loop, as a generator of records.
 
     for record in minigan.train(model, data, steps=1000):
-        ...                     # plot it, log it, break
+        ...  # plot it, log it, break
 
-    records = minigan.fit(model, data, steps=1000)      # or all of them, with a progress bar
+    # or all of them, with a progress bar
+    records = minigan.fit(model, data, steps=1000)
 
 Each record is a dictionary of floats: `step`, `loss_D`, `loss_G` and what the game
 reports. The loop holds nothing: what must be kept to go on later is the model and its
