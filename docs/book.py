@@ -20,7 +20,7 @@ NUMBER = r"\((T?\d{1,2}[a-z]?)\)"
 DEFS = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
 PARTS = {"book": "The book", "theory": "The theory", "proof": "The proof"}
 PARTS |= {"course": "For a class", "ground": "Groundwork", "lab": "The lab"}
-PARTS |= {"sources": "Sources"}
+PARTS |= {"playground": "The playground", "sources": "Sources"}
 GROUND = "errors", "arrays"  # what every chapter stands on, and nobody need read first
 
 EQUATIONS = """Each numbered equation is evaluated by at least one test, and the test bears its

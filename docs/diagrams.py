@@ -100,8 +100,8 @@ def two_by_two():
         "The example on paper as a network with its numbers",
         "Two inputs and two outputs joined by four weights, drawn once for each row. Row 1 "
         "has the inputs 1 and 2 and the outputs 3 and 1; the deltas 1 and 0 arrive and "
-        "become 2 and 0. Row 2 has the inputs −1 and 3 and the outputs −1 and 4; the deltas 2 "
-        "and −1 become 5 and −1. A weight belongs to both rows, so its gradient is a sum "
+        "become 2 and 0. Row 2 has the inputs −1 and 3 and the outputs −1 and 4; the deltas "
+        "2 and −1 become 5 and −1. A weight belongs to both rows, so its gradient is a sum "
         "over them.",
     )
 

@@ -156,8 +156,8 @@ def draw(chapter, kept):
         drawing.text(364, 35 + 24 * k, name, cls, "start")
     return drawing.svg(
         f"Distance of {game}'s samples from the data, without and with a bug",
-        "Above, the distance over the iterations on a logarithmic axis; below, how many times "
-        "that of the correct game it is. At the end: "
+        "Above, the distance over the iterations on a logarithmic axis; below, how many "
+        "times that of the correct game it is. At the end: "
         + ", ".join(f"{name} {values[-1]:.2g}" for name, (_, values) in curves.items())
         + ".",
     )

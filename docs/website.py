@@ -114,7 +114,8 @@ class Site:
                 if each.part == part:
                     items += self.entry(each, page)
             here = " open" if part in (page.part, "book") else ""
-            rows += f"<details{here}><summary>{title}</summary><ul>{items}</ul></details>"
+            if items:
+                rows += f"<details{here}><summary>{title}</summary><ul>{items}</ul></details>"
         return rows
 
     def entry(self, each, page):
@@ -329,6 +330,8 @@ class Site:
                 name = f"<small>{number}</small>{page.slug}" if page.blocks else ""
                 title = self.inline(page.title)
                 rows += f'<li><a href="{page.slug}.html"><span>{name}</span>{title}</a></li>'
+        if not rows:  # the book was built without its playground
+            return ""
         return f'<h3 id="{part}">{book.PARTS[part]}</h3><ol class="reading {part}">{rows}</ol>'
 
     def proofs(self):
