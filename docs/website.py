@@ -415,8 +415,9 @@ def joined(children):
 
 def words(markdown):
     """The words of Markdown, without its formulas and marks, for the search."""
-    text = re.sub(r"\$[^$]*\$|\]\([^)]*\)|\[\[.*?\]\]", " ", markdown)
-    return " ".join(re.sub(r"[*`\\\[\]]", "", text).split())
+    text = re.sub(r"\$+[^$]*\$+", "…", markdown)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    return " ".join(re.sub(r"[*`\\]", "", text).split())
 
 
 def raw(text):

@@ -214,6 +214,15 @@ def test_the_search_marks_what_it_found_and_says_when_there_is_nothing(site, des
     desk.wait_for_selector("#found", state="hidden")
 
 
+def test_what_is_found_is_seen_on_a_phone(site, phone):
+    show(phone, site, "layers")
+    assert found(phone, "chain rule")
+    box = phone.locator("#found").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert box["width"] > 300
+
+
 def test_the_search_is_used_by_keys(site, desk):
     show(desk, site, "index")
     desk.keyboard.press("/")
