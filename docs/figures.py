@@ -1,7 +1,7 @@
 """The measured figures of the book, from the very numbers that its pages print.
 
-The examples of a page are run, and what they leave is drawn. `draw` keeps the drawings, and those
-of the other files, in docs/figures.
+The examples of a page are run, and what they leave is drawn. `draw` keeps the drawings, and
+those of the other files, in docs/figures.
 """
 
 import doctest
