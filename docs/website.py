@@ -329,7 +329,8 @@ class Site:
                 number = "" if page.chapter is None else page.chapter
                 name = f"<small>{number}</small>{page.slug}" if page.blocks else ""
                 title = self.inline(page.title)
-                rows += f'<li><a href="{page.slug}.html"><span>{name}</span><span>{title}</span></a></li>'
+                line = f"<span>{name}</span><span>{title}</span>"
+                rows += f'<li><a href="{page.slug}.html">{line}</a></li>'
         if not rows:  # the book was built without its playground
             return ""
         return f'<h3 id="{part}">{book.PARTS[part]}</h3><ol class="reading {part}">{rows}</ol>'
