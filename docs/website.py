@@ -327,7 +327,9 @@ class Site:
         for page in self.pages:
             if page.part == part:
                 number = "" if page.chapter is None else page.chapter
-                name = f"<small>{number}</small>{page.slug}" if page.blocks else ""
+                name = ""
+                if page.blocks or page.chapter is not None:
+                    name = f"<small>{number}</small>{page.slug}"
                 title = self.inline(page.title)
                 line = f"<span>{name}</span><span>{title}</span>"
                 rows += f'<li><a href="{page.slug}.html">{line}</a></li>'
