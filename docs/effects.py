@@ -93,7 +93,7 @@ def learn(name, seed):
 
 def plainly(self, x, z, c=None, rng=None):
     """`Game.update` as it is defined, by the two plain steps."""
-    record, x_fake = self.G_step(z, c)
+    record, x_fake = self.G_step(x, z, c)
     return record | self.D_step(x, x_fake, c, rng)
 
 

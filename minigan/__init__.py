@@ -22,11 +22,18 @@ from .gan import GAN
 from .lab.checkpoint import load_checkpoint, save_checkpoint
 from .lab.loaders import load
 from .layers import Dense, Layer, LeakyReLU, Sigmoid
-from .losses import bce_with_logits, least_squares, softmax_cross_entropy, wasserstein
+from .losses import (
+    bce_with_logits,
+    least_squares,
+    relativistic,
+    softmax_cross_entropy,
+    wasserstein,
+)
 from .lsgan import CLSGAN, LSGAN
 from .network import Network, mlp
 from .optim import SGD, Adam, RMSProp
-from .penalty import CWGANGP, WGANGP, gradient_penalty
+from .penalty import CWGANGP, WGANGP, gradient_penalty, zero_centred_penalty
+from .r3gan import CR3GAN, R3GAN
 from .training import TrainState, keep_heap, train
 from .wgan import CWGAN, WGAN
 

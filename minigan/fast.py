@@ -1,4 +1,4 @@
-r"""Chapter 13. The same numbers sooner: the lines between the matrix products, compiled.
+r"""Chapter 14. The same numbers sooner: the lines between the matrix products, compiled.
 
 NumPy runs one operation at a time over whole arrays: Adam's three equations are ten passes
 over memory. A compiler makes one of them. This file writes the elementwise lines of earlier
@@ -73,6 +73,14 @@ def _sigmoid_dx(dy, y, one, dx):
 
 
 @loop
+def _weighted(f, x, u, y):
+    r"""(90): $f x + u$."""
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            y[i, j] = f[i, 0] * x[i, j] + u[i, j]
+
+
+@loop
 def _rmsprop(theta, v, g, rho, rest, lr, eps):
     r"""(15), `rest` being $1 - \rho$."""
     for i in range(theta.size):
@@ -120,6 +128,15 @@ def sigmoid_dx(layer, dy, x, y):
     return dx
 
 
+def weighted(factors, x, u):
+    r"""$\mathrm{diag}(f)\,x + u$ of (90)."""
+    if not (njit and x.shape == u.shape and factors.shape == (x.shape[0], 1)):
+        return factors * x + u
+    y = np.empty(x.shape, x.dtype)
+    _weighted(factors, x, u, y)
+    return y
+
+
 FORWARD = {LeakyReLU: leaky_forward, Sigmoid: sigmoid_forward}
 DX = {LeakyReLU: leaky_dx, Sigmoid: sigmoid_dx}
 
@@ -157,20 +174,32 @@ class FastNetwork(Network):
             return DX[type(layer)](layer, dy, x, y)
         return super().dx(l, dy, x, y)
 
-    def accumulate(self, trace, deltas, factors=None):
-        r"""(10) with every product written where it belongs in the flat array."""
-        passes = [each for each in zip(self.layers, trace, deltas[1:], self.params) if each[3]]
+    def tangent(self, l, u, x, y):
+        r"""(11) for layer l alone; for an activation it is the same loop as `dx`."""
+        same = type(self.layers[l - 1]) in DX
+        return self.dx(l, u, x, y) if same else super().tangent(l, u, x, y)
+
+    def accumulate(self, trace, deltas, factors=None, tangents=None):
+        r"""(10) and (90) with every product written where it belongs in the flat array."""
+        every = zip(self.layers, trace, deltas[1:], tangents or trace, self.params)
+        passes = [each for each in every if each[4]]
         if any(
-            type(layer) is not Dense or not x.dtype == dy.dtype == self.theta.dtype
-            for layer, x, dy, _ in passes
+            type(layer) is not Dense or not x.dtype == dy.dtype == u.dtype == self.theta.dtype
+            for layer, x, dy, u, _ in passes
         ):
-            return super().accumulate(trace, deltas, factors)
+            return super().accumulate(trace, deltas, factors, tangents)
         dtheta, at = np.empty_like(self.theta), 0
-        for layer, x, dy, _ in passes:
-            dy = dy if factors is None else factors * dy
+        for layer, x, dy, u, _ in passes:
             dW, db = at + layer.n * layer.k, at + (layer.n + 1) * layer.k  # where they end
+            if tangents and factors is not None:
+                x = weighted(factors, x, u)
+                np.matmul(factors.T, dy, out=dtheta[dW:db].reshape(1, layer.k))
+            elif tangents:
+                x, dtheta[dW:db] = u, 0
+            else:
+                dy = dy if factors is None else factors * dy
+                np.sum(dy, axis=0, out=dtheta[dW:db])
             np.matmul(x.T, dy, out=dtheta[at:dW].reshape(layer.n, layer.k))
-            np.sum(dy, axis=0, out=dtheta[dW:db])
             at = db
         return dtheta
 

@@ -12,8 +12,8 @@ Algorithm 1 of Goodfellow et al. (2014) moves D first, k times, and draws new no
 G first, on the fakes that D is about to see, is the order of most scripts, and lets one
 pass through D serve both players exactly; `Game.update` shows how.
 
-A game is a loss for each player: `GAN` (chapter 6), `WGAN` in 8, `LSGAN` in 9, `WGANGP` in 10.
-A condition (chapter 7) changes only what the networks are given.
+A game is a loss for each player, from `GAN` (chapter 6) to `R3GAN` (chapter 11). A condition
+(chapter 7) changes only what the networks are given.
 """
 
 from dataclasses import InitVar, dataclass
@@ -58,6 +58,7 @@ class Game:
     D: InitVar[Network | None] = None
 
     n_condition = 0
+    stop = 1  # of the shared pass's deltas; 0 where the slopes of D at its rows are needed
 
     def __post_init__(self, G, D):
         check_parameters(self)
@@ -70,9 +71,7 @@ class Game:
         for player in "GD" if G or D else "":
             self.check_network(player, *sizes[player])
         self.G_optimizer, self.D_optimizer = self.optimizers()
-        self.G_average = None
-        if self.ema_decay:
-            self.G_average = Network(self.G.layers, self.G.theta + 0)
+        self.G_average = Network(self.G.layers, self.G.theta + 0) if self.ema_decay else None
 
     def sizes(self):
         r"""{player: widths of its layers, from input to output}."""
@@ -111,22 +110,23 @@ class Game:
     def __repr__(self):
         lines = [type(self).__name__]
         for player in "GD":
-            optimizer = getattr(self, f"{player}_optimizer")
-            lines += [f"{player}: {getattr(self, player)!r}", f"  {optimizer!r}"]
+            network, optimizer = (getattr(self, player + end) for end in ("", "_optimizer"))
+            lines += [f"{player}: {network!r}", f"  {optimizer!r}"]
         return "\n".join(lines)
 
     # ---- the plain steps: the definition of the game ----
 
-    def G_step(self, z, c=None):
-        r"""(17) One step of G down $L_G(s)$, $s = D(G(z))$, D being constant.
+    def G_step(self, x, z, c=None):
+        r"""(17) One step of G down $L_G(D(x), D(G(z)))$, D being constant.
 
         Two networks in a row are one long network: the delta that leaves D at its input
         arrives at G's output, and (9) goes on.
-        Shapes: z (m, n_noise), c (m, n_condition) or None. Returns the record and G(z).
+        Shapes: x (m, n_data), z (m, n_noise), c (m, n_condition) or None. Returns record, G(z).
         """
         G_trace = self.G.forward(self.G_input(z, c))
-        D_trace = self.D.forward(self.D_input(G_trace[-1], c))
-        loss, ds = self.G_loss(D_trace[-1])
+        real, fake = (self.D_input(rows, c) for rows in (x, G_trace[-1]))
+        D_trace = self.D.forward(fake)
+        loss, ds = self.G_loss(self.D.forward(real)[-1], D_trace[-1])
         dx_fake = self.D.deltas(D_trace, ds)[0][:, : self.n_data]
         self.descend_G(self.G.gradient(G_trace, dx_fake))
         return {"loss_G": loss}, G_trace[-1]
@@ -141,8 +141,8 @@ class Game:
         real, fake = (self.D.forward(self.D_input(rows, c)) for rows in (x, x_fake))
         loss, ds_real, ds_fake = self.D_loss(real[-1], fake[-1])
         dtheta = self.D.gradient(real, ds_real) + self.D.gradient(fake, ds_fake)
-        penalty = self.penalty(x, x_fake, c, rng)
-        self.descend_D(dtheta, penalty)
+        dtheta, penalty = self.add_penalty(dtheta, x, x_fake, c, rng)
+        self.descend_D(dtheta)
         return self.D_record(loss, ds_real, ds_fake, penalty)
 
     def descend_G(self, dtheta):
@@ -156,10 +156,13 @@ class Game:
             mean = self.G_average.theta
             mean += (1 - self.ema_decay) * (self.G.theta - mean)
 
-    def descend_D(self, dtheta, penalty):
-        r"""The end of D's step: the penalty's gradient, the optimiser, the constraint."""
-        if penalty:
-            dtheta = dtheta + penalty[1]
+    def add_penalty(self, dtheta, x, x_fake, c, rng):
+        r"""D's whole gradient, and the penalty's value or None."""
+        penalty = self.penalty(x, x_fake, c, rng)
+        return (dtheta + penalty[1], penalty[0]) if penalty else (dtheta, None)
+
+    def descend_D(self, dtheta):
+        r"""The end of D's step: the optimiser, then the constraint."""
         self.D_optimizer.step(self.D.theta, dtheta)
         self.constrain()
 
@@ -168,7 +171,7 @@ class Game:
         own = also | self.report(loss, ds_real, ds_fake)
         if penalty is None:
             return {"loss_D": loss, **own}
-        return {"loss_D": loss + penalty[0], **own, "penalty": penalty[0]}
+        return {"loss_D": loss + penalty, **own, "penalty": penalty}
 
     # ---- both steps from one pass ----
 
@@ -189,18 +192,16 @@ class Game:
         xp, m = array_namespace(x, z, self.D.theta), x.shape[0]
         G_trace = self.G.forward(self.G_input(z, c))
         trace, s_real, s_fake = self.score_real_and_fake(x, G_trace[-1], c)
-        loss_G, ds_G = self.G_loss(s_fake)
+        loss_G, ds_G = self.G_loss(s_real, s_fake)
         loss_D, ds_real, ds_fake = self.D_loss(s_real, s_fake)
-
-        deltas = self.D.deltas(trace, xp.ones_like(trace[-1]), stop=1)
-        delta_G = ds_G * deltas[1][m:, :]
-        dx_fake = self.D.dx(1, delta_G, trace[0][m:, :], trace[1][m:, :])[:, : self.n_data]
-        self.descend_G(self.G.gradient(G_trace, dx_fake))
-
+        deltas = self.D.deltas(trace, xp.ones_like(trace[-1]), stop=self.stop)
+        delta_G = ds_G * deltas[self.stop][m:, :]
+        if self.stop:
+            delta_G = self.D.dx(1, delta_G, trace[0][m:, :], trace[1][m:, :])
+        self.descend_G(self.G.gradient(G_trace, delta_G[:, : self.n_data]))
         ds_D = xp.concat([ds_real, ds_fake])
-        dtheta = self.D.accumulate(trace, deltas, factors=ds_D)
-        penalty = self.penalty(x, G_trace[-1], c, rng)
-        self.descend_D(dtheta, penalty)
+        dtheta, penalty = self.D_gradient(trace, deltas, ds_D, x, G_trace[-1], c, rng)
+        self.descend_D(dtheta)
         return self.D_record(loss_D, ds_real, ds_fake, penalty, loss_G=loss_G)
 
     def D_update(self, x, x_fake, c=None, rng=None):
@@ -210,8 +211,8 @@ class Game:
         trace, s_real, s_fake = self.score_real_and_fake(x, x_fake, c)
         loss, ds_real, ds_fake = self.D_loss(s_real, s_fake)
         dtheta = self.D.gradient(trace, array_namespace(x).concat([ds_real, ds_fake]))
-        penalty = self.penalty(x, x_fake, c, rng)
-        self.descend_D(dtheta, penalty)
+        dtheta, penalty = self.add_penalty(dtheta, x, x_fake, c, rng)
+        self.descend_D(dtheta)
         return self.D_record(loss, ds_real, ds_fake, penalty)
 
     def score_real_and_fake(self, x, x_fake, c):
@@ -282,6 +283,10 @@ class Game:
 
     def penalty(self, x, x_fake, c, rng):
         r"""A further term of $L_D$ and its gradient in $\theta_D$, or None: there is none."""
+
+    def D_gradient(self, trace, deltas, ds, *rows):
+        r"""D's whole gradient from the shared pass, and the penalty's value or None."""
+        return self.add_penalty(self.D.accumulate(trace, deltas, ds), *rows)
 
     def condition(self, labels):
         r"""The condition c of the rows with these labels: none."""

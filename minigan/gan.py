@@ -39,7 +39,7 @@ class GAN(Game):
         loss_fake, ds_fake = bce_with_logits(s_fake, 0.0)
         return loss_real + loss_fake, ds_real, ds_fake
 
-    def G_loss(self, s_fake):
+    def G_loss(self, s_real, s_fake):
         r"""G's loss and its derivative with respect to the scores of its rows.
 
         (21) non-saturating: $L_G = \mathrm{BCE}(D(G(z)), 1) = -\mathrm{mean} \log\sigma(s)$

@@ -66,6 +66,24 @@ def least_squares(s: Array, t: float | Array) -> tuple[Array, Array]:
     return xp.sum((s - t) ** 2) / (2 * m), (s - t) / m
 
 
+def relativistic(s: Array, t: Array) -> tuple[Array, Array]:
+    r"""Cross-entropy of the claim that a row is more real than its rival, whose score is t.
+
+    (91) $\ell = \log(1 + e^{-(s - t)})$
+
+    Here t is no target but the score of another row, (m, 1), and only the difference of the
+    two counts. It is (4) of $s - t$ with the target 1, and so as safe from overflow.
+
+    (91a) $\ell' = -\sigma(t - s)$, by (4a); and $+\sigma(t - s)$ is the derivative with respect
+    to t, since only $s - t$ counts.
+
+    Source: Jolicoeur-Martineau (2018), The relativistic discriminator, section 4; in pairs, as
+    here, Huang, Gokaslan, Kuleshov & Tompkin (2024), The GAN is dead; long live the GAN!,
+    equation 2.
+    """
+    return bce_with_logits(s - t, 1.0)
+
+
 def softmax_cross_entropy(s: Array, c: Array) -> tuple[Array, Array]:
     r"""Cross-entropy of the softmax of the scores s (m, k) with one-hot targets c (m, k).
 

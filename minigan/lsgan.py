@@ -40,7 +40,7 @@ class LSGAN(Game):
         loss_fake, ds_fake = least_squares(s_fake, self.a)
         return loss_real + loss_fake, ds_real, ds_fake
 
-    def G_loss(self, s_fake):
+    def G_loss(self, s_real, s_fake):
         r"""(31) $L_G = \tfrac12\mathrm{mean}\,(D(G(z)) - c)^2$."""
         return least_squares(s_fake, self.c)
 

@@ -115,20 +115,23 @@ class Network:
         r"""(9) for layer l alone: its input's delta from its output's."""
         return self.layers[l - 1].dx(dy, x, y, *self.params[l - 1])
 
-    def accumulate(self, trace, deltas, factors=None):
+    def accumulate(self, trace, deltas, factors=None, tangents=None):
         r"""(10) $\partial L/\partial\theta_l = \texttt{dparams}_l(\delta_l, x_{l-1})$, all in
         one flat array like θ.
 
         A parameter touches the loss only through its own layer's output $x_l$, whose share
         of the loss is $\delta_l$: hence one product per layer, and no order among them.
         factors (m, 1) : numbers by which row i of every delta is multiplied first.
+        tangents : of a penalty on the slopes (chapter 10), whose gradient is added to that of
+            the factors; without factors it stands alone
         """
         xp, grads = array_namespace(self.theta), []
-        passes = zip(self.layers, trace, trace[1:], deltas[1:], self.params)
-        for layer, x, y, delta, params in passes:
+        tangents = tangents or [None] * len(trace)
+        passes = zip(self.layers, deltas[1:], tangents, trace, trace[1:], self.params)
+        for layer, delta, u, x, y, params in passes:
             if params:
-                dy = delta if factors is None else factors * delta
-                grads += [xp.reshape(g, (-1,)) for g in layer.dparams(dy, x, y, *params)]
+                own = layer_gradient(layer, factors, delta, u, x, y, params)
+                grads += [xp.reshape(g, (-1,)) for g in own]
         return xp.concat(grads) if grads else xp.zeros_like(self.theta)
 
     def gradient(self, trace: list[Array], dy: Array) -> Array:
@@ -145,9 +148,30 @@ class Network:
         tangents = [u]
         for l, layer in enumerate(self.layers, 1):
             require(layer, "tangent")
-            args = tangents[-1], trace[l - 1], trace[l], *self.params[l - 1]
-            tangents.append(layer.tangent(*args))
+            tangents.append(self.tangent(l, tangents[-1], trace[l - 1], trace[l]))
         return tangents
+
+    def tangent(self, l, u, x, y):
+        r"""(11) for layer l alone: its output's tangent from its input's."""
+        return self.layers[l - 1].tangent(u, x, y, *self.params[l - 1])
+
+
+def layer_gradient(layer, factors, delta, u, x, y, params):
+    r"""The gradient of one layer's parameters: of a loss, of a penalty, or of their sum.
+
+    (90) The loss gives a Dense layer $x^\top \mathrm{diag}(f)\,\delta$ by (1b), f being the
+    factors, and the penalty $u^\top\delta$ by (1e): with the same delta, so one product does,
+    $dW = (\mathrm{diag}(f)\,x + u)^\top \delta$. The bias is a weight whose input is always 1,
+    so its tangent is 0: $db = f^\top\delta$.
+    """
+    if u is None:
+        return layer.dparams(delta if factors is None else factors * delta, x, y, *params)
+    if factors is None:
+        return layer.tangent_dparams(delta, u, x, y, *params)
+    if type(layer) is Dense:
+        return (factors * x + u).T @ delta, factors.T @ delta
+    own = layer.dparams(factors * delta, x, y, *params)
+    return [a + b for a, b in zip(own, layer.tangent_dparams(delta, u, x, y, *params))]
 
 
 def he(rng, n, k):

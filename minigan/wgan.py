@@ -40,7 +40,7 @@ class Wasserstein(Game):
         loss_fake, ds_fake = wasserstein(s_fake, -1.0)
         return loss_real + loss_fake, ds_real, ds_fake
 
-    def G_loss(self, s_fake):
+    def G_loss(self, s_real, s_fake):
         r"""(27) $L_G = -\mathrm{mean}\,D(G(z))$: the part of W that G can change."""
         return wasserstein(s_fake, +1.0)
 

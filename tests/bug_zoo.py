@@ -249,9 +249,9 @@ def the_logarithm_of_a_probability_that_rounds_to_zero(patch):
 def the_saturating_loss_labelled_non_saturating(patch):
     right = GAN.G_loss
 
-    def swapped(self, s_fake):
+    def swapped(self, *scores):
         other = type("Other", (), {"minimax": not self.minimax})
-        return right(other, s_fake)
+        return right(other, *scores)
 
     patch.setattr(GAN, "G_loss", swapped)
 
@@ -375,10 +375,11 @@ def a_generator_that_never_trains(patch):
 def the_generators_step_moves_D_too(patch):
     right = Game.G_step
 
-    def both(self, z, c=None):
-        record, x_fake = right(self, z, c)
+    def both(self, x, z, c=None):
+        record, x_fake = right(self, x, z, c)
+        s_real = self.D.forward(self.D_input(x, c))[-1]
         trace = self.D.forward(self.D_input(x_fake, c))
-        self.D.theta -= self.lr * self.D.gradient(trace, self.G_loss(trace[-1])[1])
+        self.D.theta -= self.lr * self.D.gradient(trace, self.G_loss(s_real, trace[-1])[1])
         return record, x_fake
 
     patch.setattr(Game, "G_step", both)

@@ -1,4 +1,4 @@
-"""The three games written again, plainly, for HIPS autograd to differentiate.
+"""The games written again, plainly, for HIPS autograd to differentiate.
 
 No line of minigan is used: networks are loops over (W, b), losses are the textbook
 expressions, and the gradients are autograd's. It is slow, obvious, and the judge.
@@ -30,11 +30,11 @@ def gan_D(s_real, s_fake, label=0.9):
     return real - anp.mean(log_sigmoid(-s_fake))
 
 
-def gan_G(s_fake):
+def gan_G(s_real, s_fake):
     return -anp.mean(log_sigmoid(s_fake))
 
 
-def gan_G_minimax(s_fake):
+def gan_G_minimax(s_real, s_fake):
     return anp.mean(log_sigmoid(-s_fake))
 
 
@@ -42,7 +42,7 @@ def wgan_D(s_real, s_fake):
     return anp.mean(s_fake) - anp.mean(s_real)
 
 
-def wgan_G(s_fake):
+def wgan_G(s_real, s_fake):
     return -anp.mean(s_fake)
 
 
@@ -50,8 +50,16 @@ def lsgan_D(s_real, s_fake, a=0.0, b=1.0):
     return anp.mean((s_real - b) ** 2) / 2 + anp.mean((s_fake - a) ** 2) / 2
 
 
-def lsgan_G(s_fake, c=1.0):
+def lsgan_G(s_real, s_fake, c=1.0):
     return anp.mean((s_fake - c) ** 2) / 2
+
+
+def r3gan_D(s_real, s_fake):
+    return anp.mean(anp.logaddexp(0, s_fake - s_real))
+
+
+def r3gan_G(s_real, s_fake):
+    return anp.mean(anp.logaddexp(0, s_real - s_fake))
 
 
 def one_hot(labels, n_classes):
@@ -61,8 +69,10 @@ def one_hot(labels, n_classes):
 class Reference:
     """A game as two loss functions of (θ_G, θ_D), for one batch of x, z and labels."""
 
-    def __init__(self, model, D_loss, G_loss, n_classes=0, penalty=0.0):
-        width, self.weight = n_classes, penalty
+    def __init__(self, model, D_loss, G_loss, n_classes=0):
+        width = n_classes
+        self.weight = getattr(model, "penalty_weight", 0.0)  # of WGAN-GP's penalty
+        self.gamma = getattr(model, "gamma", 0.0)  # of R1 and R2
         self.G_sizes = (model.n_noise + width, *model.G_hidden, model.n_data)
         self.D_sizes = (model.n_data + width, *model.D_hidden, 1)
         self.slope, self.output, self.n_classes = model.slope, model.output, n_classes
@@ -81,20 +91,23 @@ class Reference:
 
     def D_loss(self, D, x, x_fake, labels, eps=None):
         loss = self.of_D(self.score(D, x, labels), self.score(D, x_fake, labels))
-        if not self.weight:
-            return loss
-        x_hat = eps * x + (1 - eps) * x_fake
-        slope = grad(lambda rows: anp.sum(self.score(D, rows, labels)))(x_hat)
-        return loss + self.weight * anp.mean((anp.sqrt(anp.sum(slope**2, axis=1)) - 1) ** 2)
+        slope = grad(lambda rows: anp.sum(self.score(D, rows, labels)))
+        if self.weight:
+            norm = anp.sqrt(anp.sum(slope(eps * x + (1 - eps) * x_fake) ** 2, axis=1))
+            return loss + self.weight * anp.mean((norm - 1) ** 2)
+        for rows in (x, x_fake) if self.gamma else ():
+            loss = loss + self.gamma / 2 * anp.mean(anp.sum(slope(rows) ** 2, axis=1))
+        return loss
 
-    def G_loss(self, G, D, z, labels):
-        return self.of_G(self.score(D, self.fakes(G, z, labels), labels))
+    def G_loss(self, G, D, x, z, labels):
+        s_fake = self.score(D, self.fakes(G, z, labels), labels)
+        return self.of_G(self.score(D, x, labels), s_fake)
 
     def D_gradient(self, D, x, x_fake, labels, eps=None):
         return grad(self.D_loss)(D, x, x_fake, labels, eps)
 
-    def G_gradient(self, G, D, z, labels):
-        return grad(self.G_loss)(G, D, z, labels)
+    def G_gradient(self, G, D, x, z, labels):
+        return grad(self.G_loss)(G, D, x, z, labels)
 
 
 class ReferenceAdam:

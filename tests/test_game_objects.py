@@ -1,4 +1,4 @@
-"""Chapters 5 to 10: a game as an object. Its parameters and what is refused, networks of the
+"""Chapters 5 to 11: a game as an object. Its parameters and what is refused, networks of the
 reader's own, copies of it, and the samples that it is asked for."""
 
 import copy
@@ -331,7 +331,7 @@ def losses(model, x, x_fake, z, c):
     def L_G(theta):
         twin = game(G=theta, D=model.D.theta + 0j)
         rows = twin.G.forward(twin.G_input(z, c))[-1]
-        return twin.G_loss(twin.D.forward(twin.D_input(rows, c))[-1])[0]
+        return twin.G_loss(*(twin.D.forward(twin.D_input(r, c))[-1] for r in (x, rows)))[0]
 
     def L_D(theta):
         twin = game(D=theta)
@@ -349,7 +349,7 @@ def test_eq17_eq18_eq19_hold_for_layers_that_minigan_does_not_know(name):
     model.constrain = lambda: None
     x, z = rng.random((5, 4)), rng.standard_normal((5, 3))
     c = model.condition(np.array([0, 1, 2, 1, 0]))
-    _, x_fake = model.G_step(z, c)
+    _, x_fake = model.G_step(x, z, c)
     model.D_step(x, x_fake, c, np.random.default_rng(1))
     plain = {"G": G.dtheta, "D": D.dtheta}
     for player, loss in losses(model, x, x_fake, z, c).items():
@@ -499,7 +499,7 @@ def test_eq19_is_eq17_and_eq18_whatever_the_first_layer_of_D_reads(first):
         if shared:
             model.update(x, z)
         else:
-            _, x_fake = model.G_step(z)
+            _, x_fake = model.G_step(x, z)
             model.D_step(x, x_fake)
         gradients.append(optimizer.all)
     for one, other in zip(*gradients, strict=True):

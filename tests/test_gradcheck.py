@@ -1,4 +1,4 @@
-"""Chapter 11: the judge is judged. What is right passes, and every kind of wrong is caught."""
+"""Chapter 12: the judge is judged. What is right passes, and every kind of wrong is caught."""
 
 import functools
 import math

@@ -1,4 +1,4 @@
-"""Chapters 15 and 16: each measure against SciPy, scikit-learn or a closed form."""
+"""Chapters 16 and 17: each measure against SciPy, scikit-learn or a closed form."""
 
 import numpy as np
 import pytest

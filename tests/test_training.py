@@ -1,4 +1,4 @@
-"""Chapters 12 and 13: training repeats itself bit for bit, stops at the first NaN, resumes
+"""Chapters 13 and 15: training repeats itself bit for bit, stops at the first NaN, resumes
 exactly, and never loses the last good checkpoint."""
 
 import json

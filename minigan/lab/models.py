@@ -7,10 +7,12 @@ from ..errors import CheckpointError, MiniganError, check_parameters
 from ..gan import GAN
 from ..lsgan import CLSGAN, LSGAN
 from ..penalty import CWGANGP, WGANGP
+from ..r3gan import CR3GAN, R3GAN
 from ..wgan import CWGAN, WGAN
 
 MODELS = {"gan": GAN, "cgan": CGAN, "wgan": WGAN, "wgan-gp": WGANGP, "lsgan": LSGAN}
-MODELS |= {"cwgan": CWGAN, "cwgan-gp": CWGANGP, "clsgan": CLSGAN}
+MODELS |= {"r3gan": R3GAN, "cwgan": CWGAN, "cwgan-gp": CWGANGP, "clsgan": CLSGAN}
+MODELS |= {"cr3gan": CR3GAN}
 
 ABOUT = {
     "gan": "a generative adversarial network (Goodfellow et al. 2014)",
@@ -18,9 +20,11 @@ ABOUT = {
     "wgan": "a Wasserstein GAN with weight clipping (Arjovsky et al. 2017)",
     "wgan-gp": "a Wasserstein GAN with gradient penalty (Gulrajani et al. 2017)",
     "lsgan": "a least squares GAN (Mao et al. 2017)",
+    "r3gan": "a relativistic GAN with R1 and R2 (Huang et al. 2024)",
     "cwgan": "a conditional Wasserstein GAN with weight clipping",
     "cwgan-gp": "a conditional Wasserstein GAN with gradient penalty",
     "clsgan": "a conditional least squares GAN",
+    "cr3gan": "a conditional relativistic GAN with R1 and R2",
 }
 
 # What `minigan train MODEL` does when it is not told otherwise.
@@ -30,9 +34,11 @@ RECIPES = {
     "wgan": {"steps": 4000, "batch_size": 64},
     "wgan-gp": {"steps": 4000, "batch_size": 64},
     "lsgan": {"steps": 8000, "batch_size": 64},
+    "r3gan": {"steps": 8000, "batch_size": 64},
     "cwgan": {"steps": 4000, "batch_size": 64},
     "cwgan-gp": {"steps": 4000, "batch_size": 64},
     "clsgan": {"steps": 8000, "batch_size": 64},
+    "cr3gan": {"steps": 8000, "batch_size": 64},
 }
 RATES = ("lr", "D_lr")  # parameters that may be changed when a run is resumed
 FORMERLY = {"average": "ema_decay", "weight": "penalty_weight"}  # in version 0.1

@@ -21,7 +21,13 @@ from ..gradcheck import (
     compare,
 )
 from ..layers import Dense, LeakyReLU, Sigmoid
-from ..losses import bce_with_logits, least_squares, softmax_cross_entropy, wasserstein
+from ..losses import (
+    bce_with_logits,
+    least_squares,
+    relativistic,
+    softmax_cross_entropy,
+    wasserstein,
+)
 from ..network import Network, mlp
 from .models import MODELS
 
@@ -45,6 +51,7 @@ LOSSES = {
     "(4a)": (bce_with_logits, (0.0, 0.5, 0.9, 1.0)),
     "(5a)": (wasserstein, (1.0, -1.0)),
     "(6a)": (least_squares, (0.0, 1.0, -1.0)),
+    "(91a)": (relativistic, (0.0, 2.0, -3.0)),
 }
 GAMES: dict = {name: (name, {}) for name in MODELS}
 GAMES["gan, minimax"] = "gan", {"minimax": True}
@@ -230,7 +237,7 @@ class GameUnderProof:
         model, x, z, c = self.model, self.x, self.z, self.c
         model.G_optimizer, model.D_optimizer = G, D = RecordingOptimizer(), RecordingOptimizer()
         model.constrain = lambda: None
-        _, x_fake = model.G_step(z, c)
+        _, x_fake = model.G_step(x, z, c)
         model.D_step(x, x_fake, c, self)
         found = [("(17) G_step", "G", G.dtheta), ("(18) D_step", "D", D.dtheta)]
         model.D_update(x, x_fake, c, self)
@@ -245,7 +252,8 @@ class GameUnderProof:
 
         def L_G(theta):
             rows = Network(model.G.layers, theta).forward(model.G_input(z, c))[-1]
-            return model.G_loss(model.D.forward(model.D_input(rows, c))[-1])[0]
+            pair = (model.D.forward(model.D_input(r, c))[-1] for r in (x, rows))
+            return model.G_loss(*pair)[0]
 
         def L_D(theta):
             twin = copy.copy(model)
