@@ -1,0 +1,147 @@
+r"""Chapter 14. What is wrong with a derivative that is not right.
+
+The hypotheses of chapter 13 are put to the evidence, the simple ones first: the whole array,
+then its axes, products and sums, and at last those that say where it is wrong. The first kind
+that explains all points is the diagnosis. But before a derivative is called wrong, the method
+that measured it is asked: a forward pass with `abs` in it has no complex step, and a central
+difference has few digits.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from .hypotheses import AXES, SHAPED, SIMPLE, Case, Fits, axes, explains
+from .measure import METHODS
+
+
+def diagnose(cases: list[Case]) -> str:
+    r"""What explains all cases, of which the first is wrong; "" if nothing does."""
+    with np.errstate(all="ignore"):
+        return first(cases, (*SIMPLE, *SHAPED, places))
+
+
+def first(cases, groups):
+    r"""What explains the cases, by the first group of hypotheses of which one does."""
+    for hypotheses in groups:
+        texts = [text for text, fits in hypotheses(cases) if explains(fits, cases)]
+        if texts:
+            return " or ".join(dict.fromkeys(texts)) if len(set(texts)) <= 3 else ""
+    return ""
+
+
+# ---- wrong in one place only ----
+
+
+def places(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
+    r"""Right but in some parts, in one row or column, or right only on one side of zero."""
+    if any(case.claim is None or case.claim.shape != case.truth.shape for case in cases):
+        return
+    yield from wrong_parts(cases)
+    name = cases[0].input
+    for sign, side in ((">", 1), ("<", -1)):
+        text = f"it is right only where {name} {sign} 0"
+        if all(getattr(c.known.get(name), "shape", None) == c.truth.shape for c in cases):
+            yield from within(text, cases, [side * case.known[name] <= 0 for case in cases])
+        elif cases[0].measure:
+            yield text, lambda case, side=side: one_sided(case, side)
+    for axis in range(cases[0].truth.ndim):
+        at = [lone(case, axis) for case in cases]
+        at = (
+            at
+            if len(set(at)) == 1
+            else [i and i - case.truth.shape[axis] for i, case in zip(at, cases)]
+        )
+        if None not in at and len(set(at)) == 1:
+            what = "entry" if cases[0].truth.ndim == 1 else AXES[axis].removesuffix("s")
+            where = [np.zeros(case.truth.shape, bool) for case in cases]
+            for mask, i in zip(where, at):
+                np.moveaxis(mask, axis, 0)[i] = True
+            yield from within(f"only {what} {at[0]} is wrong", cases, where)
+
+
+def within(text, cases, where):
+    r"""The hypothesis that a claim is wrong all over some masks and right beside them."""
+    right = [case.right() for case in cases]
+    beside = np.concatenate([ok[~mask] for ok, mask in zip(right, where)])
+    inside = np.concatenate([ok[mask] for ok, mask in zip(right, where)])
+    if beside.size >= 3 and beside.all() and inside.size and not inside.any():
+        cut = [
+            Case(
+                case.claim[mask],
+                case.truth[mask],
+                numbers=case.numbers,
+                tolerance=case.tolerance,
+            )
+            for case, mask in zip(cases, where)
+        ]
+        why = first(cut, SIMPLE)
+        yield text + (f"; there {why}" if why else ""), lambda case: True
+
+
+def one_sided(case, side):
+    r"""Whether a gradient is right for a delta on one side of x's zero, and only there."""
+    right = []
+    for mask in (side * case.known["x"] > 0, side * case.known["x"] < 0):
+        delta = case.known[case.drive] * mask
+        right.append(case.same(case.again(**{case.drive: delta}), case.measure(delta)))
+    return right == [True, False]
+
+
+def lone(case, axis):
+    r"""The only index along an axis, of three or more, at which the claim is wrong, or None."""
+    wrong = np.flatnonzero(
+        ~np.moveaxis(case.right(), axis, 0).reshape(case.truth.shape[axis], -1).all(1)
+    )
+    return int(wrong[0]) if len(wrong) == 1 and case.truth.shape[axis] >= 3 else None
+
+
+def wrong_parts(cases):
+    r"""Which parts of a flat gradient are wrong, each with what explains it."""
+    found, right = [], 0
+    for name, (where, shape) in cases[0].parts.items():
+        cut = [
+            replace(case, claim=case.claim[where].reshape(shape), parts={},
+                    truth=case.truth[where].reshape(shape), again=None, rows=None, known={})
+            for case in cases
+        ]  # fmt: skip
+        if all(case.right().all() for case in cut):
+            right += 1
+        else:
+            found.append((name, first(cut, (*SIMPLE, axes))))
+    if found and (right or all(why for _, why in found)):
+        text = " and ".join(f"{name} ({why})" if why else name for name, why in found)
+        yield f"only {text} is wrong" if right else text, lambda case: True
+
+
+def explain(cases: Callable, method: str) -> str:
+    r"""The diagnosis of cases(method), unless the other method says that the method erred.
+
+    cases : a function of the method that returns a list of `Case`
+    """
+    found = answer(lambda: cases(method), [])
+    other = answer(lambda: cases(next(m for m in METHODS if m != method)), [])
+    if not found:
+        return ""
+    if method == "central difference":
+        if other and other[0].passes():
+            return "it is right by the complex step: here the central difference is too coarse"
+    elif other and not replace(found[0], tolerance=1e-3).same(found[0].truth, other[0].truth):
+        text = (
+            "the forward pass is not analytic (abs, maximum, a branch on a complex number?), "
+        )
+        text += "so the complex step cannot measure it; by the central difference "
+        case = other[0]
+        return text + ("it is right" if case.passes() else diagnose(other) or "it is wrong")
+    return diagnose(found)
+
+
+def answer(ask, *instead):
+    r"""ask(), which is anyone's code: what it raises is a ValueError, or gives `instead`."""
+    try:
+        return ask()
+    except Exception as error:
+        if instead:
+            return instead[0]
+        raise ValueError(str(error)) from error

@@ -1,0 +1,321 @@
+r"""Chapter 13. What may be wrong with a derivative.
+
+Most wrong derivatives are wrong in one of a few ways: a sign, a factor m, a transposed axis, a
+slope that was forgotten. Each of these is a hypothesis that can be tested, since it says what
+the wrong numbers would be. This chapter compares the claimed gradient with what each
+hypothesis makes of the measured one; only what gives the claimed numbers to rounding is named.
+
+One point may not tell two hypotheses apart. With two rows, the factor 2 and the factor m are
+the same number; with one row, so are x and the sum of x. Hence a hypothesis must explain
+several points: the one that failed, and others with other numbers of rows. It holds in one
+of two ways. It *makes* the claimed numbers from the measured ones, as minus does for a wrong
+sign. Or it *mends* the claim: if the backward pass is right as soon as y is put in
+the place of x, then it read x where y belongs.
+
+What no hypothesis explains is not explained. Where two explain the same numbers at all points,
+both are named.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import permutations, product
+from typing import Any
+
+import numpy as np
+
+Fits = Callable[["Case"], bool]
+MOVES: dict[str, tuple[Callable, Callable]] = {  # and the way back
+    "in reverse order": (np.flip, np.flip),
+    "shifted by one": (
+        lambda a, axis: np.roll(a, 1, axis),
+        lambda a, axis: np.roll(a, -1, axis),
+    ),
+    "shifted by one, backward": (
+        lambda a, axis: np.roll(a, -1, axis),
+        lambda a, axis: np.roll(a, 1, axis),
+    ),
+}
+AXES = "rows", "columns", "third axis", "fourth axis"
+
+
+@dataclass
+class Case:
+    r"""A claim at one point, its measured truth, and what is known of the point.
+
+    claim : the claimed array; None if the backward pass raised an error at this point
+    known : {name: array} of what the pass was given
+    numbers : {name: number} that a factor may be, such as m
+    drive : the name of the array in which the pass is linear: dy, or u of a tangent
+    input : the name of the array at whose zero a slope may change: x, or a loss's s
+    makes : {hypothesis: the claim that it makes}, of hypotheses for this pass alone
+    again : the claim with other arrays in the place of some that are known
+    factors : {name: array} of further factors that a derivative may have, such as f′(x)
+    measure : the truth with another array in the place of the drive
+    rows : the truth of each row of the batch by itself, (m, shape of the truth)
+    parts : {name: (slice, shape)} of a flat gradient
+    tolerance : how far rounding may take the truth
+    """
+
+    claim: Any
+    truth: Any
+    known: dict[str, Any] = field(default_factory=dict)
+    numbers: dict[str, float] = field(default_factory=dict)
+    drive: str = ""
+    input: str = "x"
+    makes: dict[str, Any] = field(default_factory=dict)
+    factors: dict[str, Any] = field(default_factory=dict)
+    again: Callable | None = None
+    measure: Callable | None = None
+    rows: Any = None
+    parts: dict[str, tuple] = field(default_factory=dict)
+    tolerance: float = 1e-10
+
+    def same(self, a, b):
+        r"""Whether two arrays are equal but for rounding."""
+        a, b = np.asarray(a), np.asarray(b)
+        if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
+            return False
+        size = max(np.linalg.norm(a), np.linalg.norm(b))
+        return bool(np.linalg.norm(a - b) <= self.tolerance * size)
+
+    def passes(self):
+        r"""Whether the claim is the truth."""
+        return self.claim is not None and self.same(self.claim, self.truth)
+
+    def right(self):
+        r"""Which entries of the claim are right, as an array of bool."""
+        size = np.max(abs(self.truth), initial=0.0)
+        return abs(self.claim - self.truth) <= 10 * self.tolerance * size
+
+
+def explains(fits, cases):
+    r"""Whether a hypothesis fits every case. One that cannot be computed does not."""
+    try:
+        return all(fits(case) for case in cases)
+    except Exception:  # arrays that do not go together, or a pass that refuses them
+        return False
+
+
+def makes(prediction: Callable) -> Fits:
+    r"""The hypothesis that the claim is prediction(case), or that both raise an error."""
+
+    def fits(case):
+        try:
+            predicted = prediction(case)
+        except ValueError:
+            return case.claim is None
+        return case.claim is not None and case.same(case.claim, predicted)
+
+    return fits
+
+
+def mends(repaired: Callable) -> Fits:
+    r"""The hypothesis that repaired(case) is the truth."""
+    return lambda case: case.same(case.truth, repaired(case))
+
+
+# ---- the whole array: zero, rounded, a sign, a factor ----
+
+
+def values(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
+    r"""Not finite, zero, or rounded to a shorter dtype."""
+    yield "it is not finite", lambda case: not np.isfinite(case.claim).all()
+    yield "it is zero", lambda case: not case.claim.any()
+    for name, digits in (("float32", 1e-6), ("float16", 1e-2)):
+
+        def rounded(case, name=name, digits=digits):
+            short = case.claim.astype(name).astype(case.claim.dtype)
+            near = abs(case.claim - case.truth) <= digits * np.max(abs(case.truth))
+            return bool((short == case.claim).all() and near.all()) and case.tolerance < digits
+
+        yield f"it is right, but rounded to {name}", rounded
+
+
+def factors(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
+    r"""The wrong sign, or a constant factor, by name if it has one."""
+    yield "the sign is wrong", makes(lambda case: -case.truth)
+    named = []
+    for name, sign, power in product([*cases[0].numbers, "2"], (1, -1), (1, -1)):
+
+        def value(case, name=name, sign=sign, power=power):
+            return sign * (case.numbers | {"2": 2.0})[name] ** power
+
+        fits = makes(lambda case, value=value: value(case) * case.truth)
+        if abs(value(cases[0])) != 1 and explains(fits, cases):
+            text = f"measured × {name}" if power == 1 else f"measured / {name}"
+            with_value = "" if name == "2" else f", {name} = {cases[0].numbers[name]:g}"
+            named.append(f"claimed = {'−' if sign < 0 else ''}{text}{with_value}")
+    yield from ((text, lambda case: True) for text in named)
+    truth, claim = (np.concatenate([np.ravel(a) for a in pair]) for pair in both(cases))
+    if not named and claim.size == truth.size and np.count_nonzero(truth) >= 3:
+        c = claim @ truth / (truth @ truth)
+        if abs(c - 1) > 1e-6 and c != -1:
+            fits = makes(lambda case: c * case.truth)
+            yield f"claimed = {c:.6g} × measured, a constant factor", fits
+
+
+def both(cases):
+    r"""([truths], [claims]) of the cases that have a claim."""
+    there = [case for case in cases if case.claim is not None]
+    return [case.truth for case in there], [case.claim for case in there]
+
+
+# ---- axes and products ----
+
+
+def axes(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
+    r"""Transposed, reversed, shifted or permuted; then the same of what the pass reads."""
+    if cases[0].truth.ndim == 2:
+        yield "it is transposed", makes(lambda case: case.truth.T)
+    for axis in range(cases[0].truth.ndim):
+        for text, (move, _) in MOVES.items():
+            fits = makes(lambda case, move=move, axis=axis: move(case.truth, axis))
+            yield f"its {AXES[axis]} are {text}", fits
+
+
+def axes_read(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
+    r"""The same of an array that the pass reads."""
+    for name, array in cases[0].known.items() if cases[0].again else ():
+        if array.ndim == 2:
+            fits = mends(lambda case, name=name: case.again(**{name: case.known[name].T}))
+            yield f"{name} is transposed", fits
+        for axis, (text, (_, back)) in product(range(array.ndim), MOVES.items()):
+
+            def moved(case, name=name, axis=axis, back=back):
+                return case.again(**{name: back(case.known[name], axis)})
+
+            yield f"it reads {name} with its {AXES[axis]} {text}", mends(moved)
+
+
+def orders(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
+    r"""The right rows or columns in another order."""
+    for axis in range(cases[0].truth.ndim):
+        fits = makes(lambda case, axis=axis: permuted(case, axis))
+        yield f"its {AXES[axis]} are in another order", fits
+
+
+def permuted(case, axis):
+    r"""The truth in the order in which its rows, or columns, stand in the claim."""
+    truth, claim = (np.moveaxis(a, axis, 0) for a in (case.truth, case.claim))
+    flat = truth.reshape(len(truth), -1)
+    order = [int(np.argmin(((flat - row.ravel()) ** 2).sum(1))) for row in claim]
+    if len(set(order)) != len(truth):
+        raise ValueError("not a permutation")
+    return np.moveaxis(truth[order], 0, axis)
+
+
+def products(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
+    r"""Another product of two arrays, elementwise or not, than the one that is right."""
+    known = {name: a for name, a in cases[0].known.items() if a.ndim == 2}
+    for (a, b), ta, tb in product(permutations(known, 2), (False, True), (False, True)):
+
+        def pair(case, a=a, b=b, ta=ta, tb=tb):
+            A, B = case.known[a], case.known[b]
+            return A.T if ta else A, B.T if tb else B
+
+        if explains(mends(lambda case, pair=pair: np.matmul(*pair(case))), cases):
+            right = f"{a}{'.T' * ta} @ {b}{'.T' * tb}"
+            yield from wrong_products(a, b, right)
+
+
+def wrong_products(a, b, right):
+    r"""Hypotheses of what may stand in the place of the right product of a and b."""
+    for (p, q), tp, tq in product(((a, b), (b, a)), (False, True), (False, True)):
+        name = f"{p}{'.T' * tp} {{}} {q}{'.T' * tq}"
+        for operator, multiply in (("@", np.matmul), ("*", np.multiply)):
+            if operator == "*" and p == b:
+                continue  # elementwise products commute
+
+            def wrong(case, p=p, q=q, tp=tp, tq=tq, multiply=multiply):
+                P, Q = case.known[p], case.known[q]
+                return multiply(P.T if tp else P, Q.T if tq else Q)
+
+            text = name.format(operator)
+            if operator == "*":
+                text = f"the elementwise product {text}"
+            yield f"{text} stands where {right} belongs", makes(wrong)
+
+
+# ---- factors that differ from entry to entry, and arrays in the wrong place ----
+
+
+def missing(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
+    r"""A factor that is missing, or is there once too often; then the same within a sum."""
+    texts: dict[str, list] = {"{} is missing": [], "{} is there once too often": []}
+    for name in derived(cases[0]):
+        tries = [
+            mends(lambda case, name=name: case.claim * derived(case)[name]),
+            makes(lambda case, name=name: case.truth * derived(case)[name]),
+            makes(lambda case, name=name: (case.rows / beside(case, name)).sum(axis=0)),
+            makes(lambda case, name=name: (case.rows * beside(case, name)).sum(axis=0)),
+        ]
+        for text, pair in zip(texts, (tries[::2], tries[1::2])):
+            if any(explains(fits, cases) for fits in pair):
+                texts[text].append(name)
+    for text, names in texts.items():
+        if names:
+            yield "the factor " + text.format(" = ".join(names)), lambda case: True
+
+
+def derived(case):
+    r"""{name: array} of the factors that a derivative may have."""
+    found = case.known | case.factors
+    if "y" in found:
+        y = found["y"]
+        found |= {"1 − y": 1 - y, "y(1 − y)": y * (1 - y), "1 − y²": 1 - y * y}
+    return found
+
+
+def beside(case, name):
+    r"""The factor in the shape of `case.rows`, (m, shape of a parameter)."""
+    factor, shape = derived(case)[name], case.rows.shape
+    if factor.ndim != 2 or len(factor) != shape[0]:
+        raise ValueError("not of the rows")
+    if len(shape) == 3 and factor.shape[1] == shape[1]:
+        return factor[:, :, None]
+    return factor[:, None, :] if len(shape) == 3 else factor
+
+
+def exchanged(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
+    r"""One array stands where another belongs."""
+    for a, b in permutations(cases[0].known, 2) if cases[0].again else ():
+        if cases[0].known[a].shape == cases[0].known[b].shape:
+            fits = mends(lambda case, a=a, b=b: case.again(**{a: case.known[b]}))
+            yield f"{a} stands where {b} belongs", fits
+
+
+def special(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
+    r"""The hypotheses that the cases bring with them."""
+    for text in cases[0].makes:
+        yield text, makes(lambda case, text=text: case.makes[text])
+
+
+# ---- sums ----
+
+
+def sums(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
+    r"""A sum over the wrong axis, over too many, or none."""
+    for axis in range(cases[0].truth.ndim):
+
+        def summed(case, axis=axis):
+            total = case.truth.sum(axis=axis, keepdims=True)
+            return np.broadcast_to(total, case.truth.shape)
+
+        yield f"it is summed over its {AXES[axis]}", makes(summed)
+        mean = makes(lambda case, s=summed, axis=axis: s(case) / case.truth.shape[axis])
+        yield f"it is averaged over its {AXES[axis]}", mean
+    if cases[0].truth.size > 1:
+        whole = makes(lambda case: np.full(case.truth.shape, case.truth.sum()))
+        yield "it is the sum of all entries", whole
+    if cases[0].rows is None:
+        return
+    yield "the sum over the rows is missing", makes(lambda case: case.rows)
+    yield "only the first row is counted", makes(lambda case: case.rows[0])
+    yield "only the last row is counted", makes(lambda case: case.rows[-1])
+    for axis in range(1, cases[0].rows.ndim):
+        fits = makes(lambda case, axis=axis: case.rows.sum(axis=axis))
+        yield "the sum runs over the wrong axis", fits
+
+
+SIMPLE = values, factors
+SHAPED = axes, products, missing, exchanged, axes_read, orders, sums, special
