@@ -7,7 +7,7 @@ is a wrong layer, or a wrong pass through right ones, so its layers are tried on
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -102,13 +102,17 @@ class LayerAt:
         if directions is not None:
             claim = None if claim is None else directions @ np.ravel(claim)
             return Case(claim, truth, tolerance=ROUNDING[self.method])
-        drive, rows = "u" if what == "tangent" else "dy", None
-        if "dparams" in what and len(self.x) <= MANY:
-            one_row = np.eye(len(self.x)).reshape(-1, len(self.x), *[1] * (self.y.ndim - 1))
-            measure = (
-                self.measure(what, **moved({"dy": known["dy"] * row}))[1] for row in one_row
-            )
-            rows = np.stack(list(measure))
+        drive = "u" if what == "tangent" else "dy"
+
+        def measure(delta):
+            return self.measure(what, **moved({drive: delta}))[1]
+
+        def each_row():
+            m = self.x.shape[0]
+            masks = np.eye(m).reshape(m, m, *[1] * (self.y.ndim - 1))
+            return np.stack([measure(known["dy"] * mask) for mask in masks])
+
+        few = "dparams" in what and self.x.shape[0] <= MANY
         return Case(
             claim,
             truth,
@@ -116,8 +120,8 @@ class LayerAt:
             self.numbers(),
             drive,
             again=again,
-            rows=rows,
-            measure=lambda delta: self.measure(what, **moved({drive: delta}))[1],
+            each_row=each_row if few else None,
+            measure=measure,
             tolerance=ROUNDING[self.method],
             **self.slopes(what, known[drive]),
         )
@@ -131,7 +135,7 @@ class LayerAt:
             for name, value in getattr(self.layer, "__dict__", {}).items()
             if isinstance(value, (int, float)) and name not in ("n", "k") and value
         }
-        return {"m": len(self.x), **(columns if n != k else {"the columns": n}), **own}
+        return {"m": self.x.shape[0], **(columns if n != k else {"the columns": n}), **own}
 
     def slopes(self, what, drive):
         r"""The slope f′ of an elementwise layer, at x and, as mistaken, at y."""
@@ -182,31 +186,30 @@ def explain_layer(layer: Any, what: str, x: Array, params, method: str, seed: in
         at = LayerAt(layer, point[0], point[1:], method, seed)
         return at.case(what) if np.isfinite(to_numpy(at.y)).all() else None
 
+    few = [here[0][: min(MANY, x.shape[0]), ...], *here[1:]]
+    point = here if case(few, method).passes() else few  # it may be wrong at other rows only
+
     def cases(method):
-        first = case([here[0][:MANY], *here[1:]], method)
-        if first.passes():
-            first = case(here, method)
-        return [
-            first,
-            *filter(None, (answer(lambda p=p: case(p, method), None) for p in others)),
-        ]
+        first = case(point, method)
+        first.short = x.dtype != here[0].dtype
+        yield first
+        yield from filter(None, (answer(lambda p=p: case(p, method), None) for p in others))
 
     return explain(cases, method)
 
 
 def to_float64(x):
     r"""x as float64."""
-    xp = array_namespace(x)
-    return xp.astype(x, xp.float64)
+    return array_namespace(x).astype(x, array_namespace(x).float64)
 
 
 # ---- losses and networks ----
 
 
-def loss_cases(loss: Callable, s: Array, t: Any, method: str) -> list[Case]:
+def loss_cases(loss: Callable, s: Array, t: Any, method: str) -> Iterator[Case]:
     r"""The evidence of a loss: at s, and at 7 and 5 rows of other scores and targets."""
     rng, host = np.random.default_rng(1), to_numpy(s).astype(float)
-    points, rowwise = [(host, t)], getattr(t, "ndim", 0) > 0 and len(t) == len(s)
+    points, rowwise = [(host, t)], getattr(t, "ndim", 0) > 0 and t.shape[0] == s.shape[0]
     for m in (7, 5):
         at = rng.integers(0, len(host), m)
         rows = host[at] + rng.standard_normal((m, *host.shape[1:]))
@@ -240,8 +243,8 @@ def loss_cases(loss: Callable, s: Array, t: Any, method: str) -> list[Case]:
             again=again, tolerance=ROUNDING[method],
         )  # fmt: skip
 
-    first, *others = points
-    return [case(*first), *filter(None, (answer(lambda p=p: case(*p), None) for p in others))]
+    yield case(*points[0])
+    yield from filter(None, (answer(lambda p=p: case(*p), None) for p in points[1:]))
 
 
 def parts(network: Any) -> dict[str, tuple]:
@@ -268,4 +271,24 @@ def explain_layers(network: Any, x: Array, method: str = "complex step", seed: i
             if claim.shape != truth.shape or not Case(claim, truth, tolerance=limit).passes():
                 why = explain_layer(layer, what, before, params, method, seed)
                 return f"layer {l}: {at.name}.{what} is wrong" + (f"; {why}" if why else "")
+    return ""
+
+
+def explain_game(game: Any, x: Array, z: Array, c: Any, method: str) -> str:
+    r"""What is wrong with a game's steps: a layer of G or D, or the ds of a loss; or ""."""
+    rows = game.G.forward(game.G_input(z, c))[-1]
+    real, fake = (game.D.forward(game.D_input(r, c))[-1] for r in (x, rows))
+    for player, given in ("G", game.G_input(z, c)), ("D", game.D_input(x, c)):
+        own = explain_layers(getattr(game, player), given, method)
+        if own:
+            return f"{player}, {own}"
+    losses = {
+        "D_loss, ds of the real rows": (lambda s, t: game.D_loss(s, t)[:2], real, fake),
+        "D_loss, ds of the fakes": (lambda s, t: game.D_loss(t, s)[::2], fake, real),
+        "G_loss, ds": (lambda s, t: game.G_loss(t, s), fake, real),
+    }
+    for name, args in losses.items():
+        if not next(loss_cases(*args, method)).passes():
+            why = explain(lambda method, args=args: loss_cases(*args, method), method)
+            return f"{name}: {why or 'it is wrong'}"
     return ""

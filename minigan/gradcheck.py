@@ -6,6 +6,7 @@ entries may be lost in rounding and norms are not. A check that fails also says 
 wrong, where chapters 13 to 15 can tell.
 """
 
+import copy
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array, array_namespace, to_numpy
-from .diagnosis import explain
+from .diagnosis import answer, explain
 from .errors import MiniganError
-from .evidence import LayerAt, explain_layer, explain_layers, loss_cases, parts
+from .evidence import LayerAt, explain_game, explain_layer, explain_layers, loss_cases, parts
 from .hypotheses import Case
 from .layers import require
 from .measure import (  # noqa: F401, what measures is asked for here as well
@@ -66,8 +67,8 @@ class Check:
         return [f"FAIL at {self.worst}", *([self.cause] if self.cause else [])]
 
     def because(self, ask: Callable[[], str]) -> "Check":
-        r"""The same check with its cause, which is asked for only if it failed."""
-        return self if self.passed else replace(self, cause=ask())
+        r"""The same check with its cause, if it failed; what asking raises breaks no check."""
+        return self if self.passed else replace(self, cause=answer(ask, ""))
 
 
 class Checks(list):
@@ -127,7 +128,7 @@ def check_gradient(
 
     found = case(method)
     check = compare(name, method, found.claim, found.truth, tolerance_for(method, x))
-    return check.because(lambda: explain(lambda method: [case(method)], method))
+    return check.because(lambda: explain(lambda method: iter([case(method)]), method))
 
 
 def check_layer(
@@ -209,7 +210,7 @@ def check_network(
         return Network(network.layers, lift(network.theta)).forward(x)[-1]
 
     deltas, tangents = network.deltas(trace, v), network.tangents(trace, u)
-    about = {"numbers": {"m": len(x)}, "parts": parts(network)}
+    about = {"numbers": {"m": x.shape[0]}, "parts": parts(network)}
     moved = METHODS[method](of_x, x, u)
     claims = network.gradient(trace, v), deltas[0]
     checks = Checks([
@@ -222,6 +223,67 @@ def check_network(
         checks.append(check_adjoint(f"layer {l}", *pairs))
     own = explain_layers(network, x, method, seed) if not all(c.passed for c in checks) else ""
     return Checks(check.because(lambda check=check: own or check.cause) for check in checks)
+
+
+def check_game(
+    game: Any, x: Array, z: Array, c: Array | None = None, method: str = "complex step"
+) -> Checks:
+    r"""Prove (17), (18), (19) and (19a): what each step of a game hands to its optimiser.
+
+    x (m, n_data), z (m, n_noise), c (m, n_condition) or None; the game is not moved.
+    """
+    require_floats(x, z, game.G.theta, game.D.theta)
+    losses, checks = game_losses(game, x, z, c), Checks()
+    for step, player, dtheta in step_gradients(game, x, z, c):
+        network = getattr(game, player)
+        about = {"numbers": {"m": x.shape[0]}, "parts": parts(network)}
+        checks.append(
+            check_gradient(step, losses[player], network.theta, dtheta, method, **about)
+        )
+    failed = not all(check.passed for check in checks)
+    own = explain_game(game, x, z, c, method) if failed else ""
+    return Checks(check.because(lambda check=check: own or check.cause) for check in checks)
+
+
+def step_gradients(game, x, z, c=None):
+    r"""A list of (equation and step, player, gradient) of a game's four steps."""
+    twin, rng = copy.copy(game), SameNumbers()
+    twin.G_optimizer, twin.D_optimizer = G, D = RecordingOptimizer(), RecordingOptimizer()
+    twin.constrain, twin.G_average = (lambda: None), None
+    _, x_fake = twin.G_step(x, z, c)
+    twin.D_step(x, x_fake, c, rng)
+    found = [("(17) G_step", "G", G.dtheta), ("(18) D_step", "D", D.dtheta)]
+    twin.D_update(x, x_fake, c, rng)
+    found.append(("(19a) D_update", "D", D.dtheta))
+    twin.update(x, z, c, rng)
+    return [*found, ("(19) update", "G", G.dtheta), ("(19) update", "D", D.dtheta)]
+
+
+def game_losses(game, x, z, c=None):
+    r"""{player: its loss as a function of its parameters}, by forward passes alone."""
+    x_fake, rng = game.G.forward(game.G_input(z, c))[-1], SameNumbers()
+
+    def L_G(theta):
+        rows = Network(game.G.layers, theta).forward(game.G_input(z, c))[-1]
+        return game.G_loss(*(game.D.forward(game.D_input(r, c))[-1] for r in (x, rows)))[0]
+
+    def L_D(theta):
+        twin = copy.copy(game)
+        twin.D = Network(game.D.layers, theta)
+        scores = (twin.D.forward(twin.D_input(rows, c))[-1] for rows in (x, x_fake))
+        penalty = twin.penalty(x, x_fake, c, rng)
+        loss = twin.D_loss(*scores)[0]
+        return loss + penalty[0] if penalty else loss
+
+    return {"G": L_G, "D": L_D}
+
+
+class SameNumbers:
+    r"""Stands in for the generator of a penalty's numbers: the same ones at every call."""
+
+    def random(self, shape, dtype):
+        r"""Numbers between 0 and 1 that float32 has as well."""
+        return np.random.default_rng(0).random(shape, "float32").astype(dtype)
 
 
 class RecordingOptimizer:

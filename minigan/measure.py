@@ -40,8 +40,14 @@ TOLERANCE_32 = {"complex step": 1e-5, "adjoint": 1e-5, "central difference": 1e-
 
 def complex_step(f: Callable, x: Array, u: Array) -> Array:
     r"""(36) The derivative of f at x along u; x and u real, of one shape."""
-    xp = array_namespace(x, u)
-    return xp.imag(f(to_complex(x) + 1j * H * to_complex(u))) / H
+    xp, moved = array_namespace(x, u), to_complex(x) + 1j * H * to_complex(u)
+    try:
+        return xp.imag(f(moved)) / H
+    except TypeError as error:
+        raise MiniganError(
+            f"the function takes no complex numbers ({error}); "
+            "measure it by method='central difference'"
+        ) from error
 
 
 def central_difference(f: Callable, x: Array, u: Array) -> Array:
