@@ -2,10 +2,13 @@ r"""How long one training iteration takes: minigan, its matrix products alone, J
 
 The networks are the reference ones (G 100-128-128-784, D 784-128-128-1, float32, Adam). In one
 iteration noise and real rows are drawn, the generator takes a step, and the discriminator takes
-a step on the same fakes. With --game wgan the critic then takes four more, by RMSProp and
-clipping. Each contender runs in a process of its own; all are pinned to the same cores and use
-the same number of threads. In each round every contender is timed once, one after another, and
-every ratio is taken within its round, so that a slow moment of the machine affects all alike.
+a step on the same fakes. With --game wgan the critic then takes four more,
+by RMSProp and clipping; r3gan is the relativistic game with R1 and R2, and r3gan-0 the same
+without them. Its floor is that of the GAN, so the quotient of the two columns "to floor" is
+what the penalties cost. Each contender runs in a process of its own; all are pinned to the same
+cores and use the same number of threads. In each round every contender is timed once, one after
+another, and every ratio is taken within its round, so that a slow moment of the machine affects
+all alike.
 
 Before any timing, every contender computes three iterations from the same weights, noise and
 rows, and the benchmark ends unless all arrive at the same theta in float64. The difference in
@@ -20,6 +23,7 @@ examples:
   python benchmarks/bench_step.py -m 64 --rounds 50 --only minigan "JAX jit"
   python benchmarks/bench_step.py --json step.json --plot step.png
   python benchmarks/bench_step.py --game wgan -m 64
+  python benchmarks/bench_step.py --game r3gan -m 64 256
   python benchmarks/bench_step.py --threads 2
   python benchmarks/bench_step.py -m 16 64 256 1024 4096 --only "minigan[fast]"
   python benchmarks/bench_step.py -m 64 --width 64 128 256 512 1024 --only "minigan[fast]"
@@ -97,8 +101,9 @@ def run(contender, n, backend):
 def three_iterations(contender, job):
     """Both thetas after three given iterations."""
     import numpy as np
+    from contenders import numbers
 
-    rng, shape = np.random.default_rng(2), (job.n_critic, CHECK_ROWS)
+    rng, shape = numbers(4), (job.n_critic, CHECK_ROWS)
     for _ in range(3):
         rows = rng.permutation(len(job.data))[: shape[0] * shape[1]].reshape(shape)
         z = rng.standard_normal((*shape, 100), np.float32)
@@ -250,7 +255,7 @@ def parse_options():
     names += ["PyTorch eager", "PyTorch fused Adam", "torch.compile"]
     parser.add_argument("-m", type=int, nargs="+", default=[64, 256, 1024], help="batch sizes")
     parser.add_argument("--width", type=int, nargs="+", default=[128], help="hidden units")
-    parser.add_argument("--game", choices=["gan", "wgan"], default="gan")
+    parser.add_argument("--game", choices=["gan", "wgan", "r3gan", "r3gan-0"], default="gan")
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--round-seconds", type=float, default=0.05, help="of each contender")

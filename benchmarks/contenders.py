@@ -20,6 +20,7 @@ import numpy as np
 
 N_NOISE, N_DATA, N_ROWS, SLOPE = 100, 784, 5000, 0.2
 REAL_LABEL, BETA1, BETA2, RHO, EPS, CLIP = 0.9, 0.5, 0.999, 0.99, 1e-8, 0.01
+GAMES = {"gan": 1, "wgan": 5, "r3gan": 1, "r3gan-0": 1}  # the critic's steps
 
 
 @dataclass
@@ -38,17 +39,22 @@ class Job:
 
     def __post_init__(self):
         if self.data is None:
-            self.data = np.random.default_rng(0).random((N_ROWS, N_DATA), np.float32)
+            self.data = numbers(0).random((N_ROWS, N_DATA), np.float32)
         self.data = self.data.astype(self.dtype)
-        self.n_critic = {"gan": 1, "wgan": 5}[self.game]
+        self.n_critic = GAMES[self.game]
+        self.gamma = 1.0 if self.game == "r3gan" else 0.0  # of R1 and R2
         self.sizes_G = N_NOISE, self.width, self.width, N_DATA
         self.sizes_D = N_DATA, self.width, self.width, 1
 
     def thetas(self):
         """He initialisation, a WGAN's critic clipped: the same numbers in any dtype."""
-        rng, thetas = np.random.default_rng(self.seed), []
-        for sizes in (self.sizes_G, self.sizes_D):
+        from minigan.arrays import stream
+
+        thetas = []
+        for player, sizes in (("G", self.sizes_G), ("D", self.sizes_D)):
+            rng = stream(self.seed, f"weights of {player}")
             n_theta = sum(n * k + k for n, k in zip(sizes, sizes[1:]))
+            n_theta -= self.game == "wgan" and player == "D"  # no bias is added to the score
             thetas.append(np.zeros(n_theta, np.float32))
             for W in split(thetas[-1], sizes)[::2]:
                 W[...] = rng.standard_normal(W.shape) * np.sqrt(2 / len(W))
@@ -58,7 +64,7 @@ class Job:
 
     def batches(self):
         """Row numbers of one batch after another, from a fresh permutation each epoch."""
-        rng, n = np.random.default_rng(1), len(self.data)
+        rng, n = numbers(1), len(self.data)
         while True:
             order = rng.permutation(n)
             for at in range(0, n - self.m + 1, self.m):
@@ -71,13 +77,22 @@ class Job:
             yield np.stack([next(batches) for _ in range(self.n_critic)])
 
 
+def numbers(index):
+    """The generator of 0 the data, 1 the order, 2 a floor's matrices, 3 the noise, 4 a check's
+    rows and noise, 5 samples.
+    """
+    from minigan.arrays import stream  # here, as a contender may have to hide Numba before
+
+    return stream(0, "numbers of a benchmark", index)
+
+
 def split(theta, sizes):
-    """[W1, b1, W2, b2, W3, b3] as views of a flat theta."""
+    """[W1, b1, W2, b2, W3, b3] as views of a flat theta; b3 only if it has one."""
     views, at = [], 0
     for n, k in zip(sizes, sizes[1:]):
         views += [theta[at : at + n * k].reshape(n, k), theta[at + n * k : at + n * k + k]]
         at += n * k + k
-    return views
+    return [view for view in views if view.size]
 
 
 class Floor:
@@ -85,13 +100,14 @@ class Floor:
 
     Real and generated rows go through D together, and one backward pass through D serves
     both players; further critic steps need G forward and D both ways. The delta below D's one
-    score per row is no matrix product (it is a row times a column).
+    score per row is no matrix product (it is a row times a column). R1 and R2 are left out, so
+    that the games with and without them can be compared.
     """
 
     def __init__(self, job):
         from minigan import backend
 
-        self.xp, m, rng = backend(job.backend), job.m, np.random.default_rng(1)
+        self.xp, m, rng = backend(job.backend), job.m, numbers(2)
 
         def normal(*shape):
             return self.xp.asarray(rng.standard_normal(shape, np.float32))
@@ -100,8 +116,8 @@ class Floor:
         z, g1, g2 = normal(m, N_NOISE), normal(m, w), normal(m, w)
         x, h1, h2, s = (normal(2 * m, k) for k in (N_DATA, w, w, 1))
         dx_fake = normal(m, N_DATA)
-        U1, _, U2, _, U3, _ = (normal(*v.shape) for v in split(job.thetas()[0], job.sizes_G))
-        W1, _, W2, _, W3, _ = (normal(*v.shape) for v in split(job.thetas()[1], job.sizes_D))
+        U1, _, U2, _, U3, *_ = (normal(*v.shape) for v in split(job.thetas()[0], job.sizes_G))
+        W1, _, W2, _, W3, *_ = (normal(*v.shape) for v in split(job.thetas()[1], job.sizes_D))
         dU1, dU2, dU3, dW1, dW2, dW3 = map(self.xp.empty_like, (U1, U2, U3, W1, W2, W3))
         critic = [
             (z, U1, g1), (g1, U2, g2), (g2, U3, x[m:]),  # G forward
@@ -136,13 +152,15 @@ class Minigan:
         options |= {"G_hidden": (job.width,) * 2, "D_hidden": (job.width,) * 2}
         if job.game == "gan":
             self.model = minigan.GAN(real_label=REAL_LABEL, **options)
+        elif job.game != "wgan":
+            self.model = minigan.R3GAN(gamma=job.gamma, **options)
         else:
             self.model = minigan.WGAN(clip=CLIP, **options)
             self.model.critic_steps = lambda: job.n_critic
         for network, theta in zip((self.model.G, self.model.D), job.thetas()):
             network.theta[...] = self.model.asarray(theta)
         accelerate(self.model)
-        self.data, self.rng = self.model.asarray(job.data), np.random.default_rng(1)
+        self.data, self.rng = self.model.asarray(job.data), numbers(3)
         self.batches = ((self.data[rows], None) for rows in job.batches())
 
     def choose_loops(self):
@@ -188,9 +206,10 @@ class Jax:
         import jax.numpy as jnp
 
         def mlp(p, x):
-            for W, b in zip(p[:-2:2], p[1:-2:2]):
+            *hidden, (W3, *b3) = (p[at : at + 2] for at in range(0, len(p), 2))
+            for W, b in hidden:
                 x = jax.nn.leaky_relu(x @ W + b, SLOPE)
-            return x @ p[-2] + p[-1]
+            return x @ W3 + b3[0] if b3 else x @ W3
 
         def generate(G, z):
             return jax.nn.sigmoid(mlp(G, z))
@@ -198,13 +217,24 @@ class Jax:
         def bce(s, target):
             return jnp.mean(jax.nn.softplus(s) - target * s)
 
-        def loss_G(G, D, z):
+        def slopes(D, rows):
+            return jax.grad(lambda rows: jnp.sum(mlp(D, rows)))(rows)
+
+        def loss_G(G, D, z, x):
             fake = generate(G, z)
             s = mlp(D, fake)
+            if "r3gan" in job.game:
+                return jnp.mean(jax.nn.softplus(mlp(D, x) - s)), fake
             return bce(s, 1.0) if job.game == "gan" else -jnp.mean(s), fake
 
-        def loss_D(D, x, fake):
-            real, fake = mlp(D, x), mlp(D, fake)
+        def loss_D(D, x, x_fake):
+            real, fake = mlp(D, x), mlp(D, x_fake)
+            if "r3gan" in job.game:
+                loss = jnp.mean(jax.nn.softplus(fake - real))
+                if not job.gamma:
+                    return loss
+                g = slopes(D, jnp.concatenate([x, x_fake]))
+                return loss + job.gamma / (2 * job.m) * jnp.sum(g * g)
             if job.game == "gan":
                 return bce(real, REAL_LABEL) + bce(fake, 0.0)
             return jnp.mean(fake) - jnp.mean(real)
@@ -221,7 +251,7 @@ class Jax:
             steps = [lr * g / (jnp.sqrt(a) + EPS) for a, g in zip(v, grads)]
             return [w - step for w, step in zip(p, steps)], unused, v
 
-        rule = adam if job.game == "gan" else rmsprop
+        rule = rmsprop if job.game == "wgan" else adam
 
         def descend_D(D, t, x, fake):
             value, grads = jax.value_and_grad(loss_D)(D[0], x, fake)
@@ -235,8 +265,10 @@ class Jax:
                 key, now = jax.random.split(key)
                 z = jax.random.normal(now, (job.n_critic, job.m, N_NOISE), data.dtype)
             t = t + 1
-            (value_G, fake), grads = jax.value_and_grad(loss_G, has_aux=True)(G[0], D[0], z[0])
-            D, value_D = descend_D(D, t, data[rows[0]], fake)
+            x = data[rows[0]]
+            of_G = jax.value_and_grad(loss_G, has_aux=True)
+            (value_G, fake), grads = of_G(G[0], D[0], z[0], x)
+            D, value_D = descend_D(D, t, x, fake)
             G = rule(job.lr, t, G[0], grads, *G[1:])
             for i in range(1, job.n_critic):
                 D, value_D = descend_D(D, t, data[rows[i]], generate(G[0], z[i]))
@@ -291,12 +323,13 @@ class Torch:
         bce = nn.functional.binary_cross_entropy_with_logits
 
         def mlp(sizes, theta, *output):
-            layers = []
-            for n, k in zip(sizes, sizes[1:]):
-                layers += [nn.Linear(n, k, **real), nn.LeakyReLU(SLOPE)]
+            layers, views = [], split(theta, sizes)
+            for i, (n, k) in enumerate(zip(sizes, sizes[1:])):
+                bias = 2 * i + 1 < len(views)
+                layers += [nn.Linear(n, k, bias, **real), nn.LeakyReLU(SLOPE)]
             net = nn.Sequential(*layers[:-1], *output)
             with torch.no_grad():
-                for p, v in zip(net.parameters(), split(theta, sizes)):
+                for p, v in zip(net.parameters(), views):
                     p.copy_(torch.tensor(v.T))
             return net
 
@@ -313,15 +346,30 @@ class Torch:
         zero, one = torch.zeros(m, 1, **real), torch.ones(m, 1, **real)
         targets = torch.cat([REAL_LABEL * one, zero])
 
-        def loss_G(z):
+        relativistic = "r3gan" in job.game
+        if relativistic and self.compiled:
+            raise ValueError("torch.compile does not differentiate twice")
+
+        def loss_G(z, x):
             fake = G(z)
+            if relativistic:
+                with torch.no_grad():
+                    real = D(x)
+                return nn.functional.softplus(real - D(fake)).mean(), fake
             s = D(fake)
             return bce(s, one) if job.game == "gan" else -s.mean(), fake
 
         def loss_D(x, fake):
             if self.compiled and job.game == "gan":  # there the cat costs more than it saves
                 return bce(D(x), targets[:m]) + bce(D(fake), zero)
-            s = D(torch.cat([x, fake]))
+            rows = torch.cat([x, fake]).requires_grad_(bool(job.gamma))
+            s = D(rows)
+            if relativistic:
+                loss = nn.functional.softplus(s[m:] - s[:m]).mean()
+                if not job.gamma:
+                    return loss
+                (g,) = torch.autograd.grad(s.sum(), rows, create_graph=True)
+                return loss + job.gamma / (2 * m) * g.square().sum()
             return 2 * bce(s, targets) if job.game == "gan" else s[m:].mean() - s[:m].mean()
 
         wrap = torch.compile if self.compiled else lambda f: f
@@ -335,7 +383,7 @@ class Torch:
     def step(self, z, rows):
         z, rows = self.torch.as_tensor(z), self.torch.from_numpy(rows)
         self.D.requires_grad_(False)
-        loss, fake = self.loss_G(z[0])
+        loss, fake = self.loss_G(z[0], self.data[rows[0]])
         self.G_rule.zero_grad()
         loss.backward()
         self.G_rule.step()

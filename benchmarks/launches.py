@@ -18,7 +18,7 @@ from collections import Counter
 import array_api_strict
 import numpy as np
 
-import minigan.game
+import minigan.players
 from minigan.arrays import asarray_like
 from minigan.lab.models import MODELS
 from minigan.network import Network
@@ -42,7 +42,7 @@ class Count:
                 self.wrap(array_api_strict, name)
         for name in OPERATORS.split():
             self.wrap(type(array_api_strict.zeros(1)), f"__{name}__")
-        self.wrap(minigan.game, "asarray_like")
+        self.wrap(minigan.players, "asarray_like")
         return self
 
     def wrap(self, owner, name):
@@ -71,8 +71,6 @@ def count(name, m=64):
     for player in ("G", "D"):
         network = getattr(model, player)
         setattr(model, player, Network(network.layers, asarray_like(network.theta, like)))
-    if model.ema_decay:
-        model.G_average = Network(model.G.layers, model.G.theta + 0)
     model.critic_steps = lambda: getattr(model, "n_critic", 1)
     x = asarray_like(np.random.default_rng(0).random((m, 784), "float32"), like)
     labels = asarray_like(np.arange(m) % 10, like)

@@ -25,7 +25,7 @@ from minigan.lab.metrics import (
     modes_captured,
     wasserstein_distance,
 )
-from minigan.lab.models import RECIPES, build
+from minigan.lab.models import FOR_POINTS, RECIPES, build, recipe
 from minigan.lab.parzen import parzen
 
 ASKED = np.arange(10_000) % 10  # the digits in turn
@@ -47,66 +47,64 @@ def mean(values):
     return f"{values.mean():.4g} ± {values.std(ddof=1) / np.sqrt(len(values)):.2g}"
 
 
-def trained(name, data, steps, batch_size, seed, rates_fall=False, **parameters):
-    """A model at the end of its training; its rates fall linearly to zero if asked."""
+def trained(name, data, steps, batch_size, seed, **parameters):
+    """A model at the end of its training."""
     model = build(name, seed=seed, **parameters)
-    optimizers = [(o, o.lr) for o in (model.G_optimizer, model.D_optimizer)]
-    for record in minigan.train(model, data, steps, batch_size, seed):
-        for optimizer, lr in optimizers if rates_fall else ():
-            optimizer.lr = lr * max(1 - record["step"] / steps, 1e-4)
+    for _ in minigan.train(model, data, steps, batch_size, seed):
+        pass
     return model
 
 
 # ---- ring and grid ----
 
 DATA = {"ring": (ring, ring_modes(), 0.01), "grid": (grid, grid_modes(), 0.05)}
-POINTS = {"n_data": 2, "n_noise": 2, "output": "linear", "slope": 0.0, "ema_decay": 0.999}
-POINTS |= {"G_hidden": (128,) * 3, "D_hidden": (128,) * 3}
-GAN = {"lr": 1e-3, "D_lr": 1e-3}
-CLIP = {"lr": 5e-4, "D_lr": 5e-4, "clip": 0.1, "ema_decay": 0.0}  # its G wanders too far
-PENALTY = {"lr": 2.5e-3, "D_lr": 2.5e-3, "penalty_weight": 0.3, "n_critic": 2}
-PENALTY |= {"G_hidden": (128,) * 4}
-MIXTURES = {  # {row: {model: (factor of the data, steps, rows a step, parameters)}}
-    "ring": {
-        "gan": (1.0, 20_000, 512, GAN | {"real_label": 1.0}),
-        "lsgan": (1.0, 20_000, 256, GAN),
-        "wgan": (1.0, 10_000, 128, CLIP),
-        "wgan-gp": (2.0, 15_000, 256, PENALTY),
-    },
-    "grid": {
-        "gan": (0.25, 20_000, 256, GAN | {"real_label": 1.0}),
-        "lsgan": (0.25, 20_000, 256, GAN),
-        "wgan": (0.25, 10_000, 128, CLIP),
-        "wgan-gp": (0.25, 25_000, 256, PENALTY),
-    },
-}
 
 
 def mixture(args):
-    """PacGAN's protocol; the recipes are a table of their own."""
-    (make, modes, std), recipes = DATA[args.row], MIXTURES[args.row]
-    yield f"{args.row} recipes", recipe_table(recipes)
-    lines = heading("", f"modes of {len(modes)}", "high quality", "trials", "CPU s each")
-    for model in args.only or recipes:
-        factor, steps, m, parameters = recipes[model]
+    """PacGAN's protocol, and the recipes of the command line, which are a table of their own."""
+    make, modes, std = DATA[args.row]
+    yield f"{args.row} recipes", recipe_table(args.row)
+    columns = f"modes of {len(modes)}", "high quality", "KL divergence", "trials", "CPU s each"
+    lines = heading("", *columns)
+    for name in args.only or FOR_POINTS:
         found, begun = [], time.process_time()
         for seed in args.seeds:
-            data = Dataset(factor * make(seed=seed).x)
-            game = trained(model, data, steps, m, seed, True, **POINTS | parameters)
-            found.append(modes_captured(game.sample(2500, 1) / factor, modes, std))
-            captured, quality = np.array(found).T
-            cells = mean(captured), f"{mean(100 * quality)}%", len(found)
+            data = make(seed=seed)
+            units = {"shift": float(data.x.mean()), "scale": float(data.x.std())}
+            fixed = {"n_data": 2, "output": "linear"} | units
+            game = trained(name, data, seed=seed, **recipe(name, args.row), **fixed)
+            divergence = kl_divergence(game.sample(10_000, 1), modes, std)
+            found.append((*modes_captured(game.sample(2500, 1), modes, std), divergence))
+            captured, quality, divergence = np.array(found).T
+            cells = mean(captured), f"{mean(100 * quality)}%", mean(divergence), len(found)
             seconds = (time.process_time() - begun) / len(found)
-            line = row(f"{model}, ours", *cells, f"{seconds:.0f}")
+            line = row(f"{name}, ours", *cells, f"{seconds:.0f}")
             yield args.row, [*lines, line]
         lines.append(line)
 
 
-def recipe_table(recipes):
-    lines = heading("recipe", "factor", "iterations", "rows", "parameters")
-    for model, (factor, steps, m, parameters) in recipes.items():
-        text = ", ".join(f"{key} {value}" for key, value in parameters.items())
-        lines.append(row(model, f"{factor:g}", f"{steps:,}", m, text))
+def kl_divergence(x, modes, std):
+    """Kullback-Leibler divergence of the samples' histogram from the genuine one, in nats.
+
+    A bin for each mode, of the samples within three standard deviations of it, and one for all
+    others, which holds exp(-9/2) of the genuine ones.
+    """
+    squared = ((x[:, None] - modes) ** 2).sum(axis=-1)
+    bins = np.where(squared.min(axis=1) < (3 * std) ** 2, squared.argmin(axis=1), len(modes))
+    shares = np.bincount(bins, minlength=len(modes) + 1) / len(x)
+    other = np.exp(-4.5)
+    genuine = np.append(np.full(len(modes), (1 - other) / len(modes)), other)
+    there = shares > 0
+    return float((shares[there] * np.log(shares[there] / genuine[there])).sum())
+
+
+def recipe_table(data):
+    lines = heading("recipe", "iterations", "rows", "parameters")
+    for name in FOR_POINTS:
+        own = dict(recipe(name, data))
+        steps, m = own.pop("steps"), own.pop("batch_size")
+        text = ", ".join(f"{key} {value}" for key, value in own.items())
+        lines.append(row(name, f"{steps:,}", m, text))
     return lines
 
 

@@ -21,8 +21,8 @@ DEFS = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
 PARTS = {"book": "The book", "theory": "The theory", "proof": "The proof", "lab": "The lab"}
 
 EQUATIONS = """Each numbered equation is evaluated by at least one test, and the test bears its
-number in its name. So `pytest -k eq9_` runs whatever proves equation (9). Below, each equation
-is followed by its tests; a number leads back to the place where the equation is derived.
+number in its name. So `pytest -k eq9_` runs whatever proves equation (9). Below, each
+equation is followed by its tests; a number leads back to the place where it is derived.
 
 [[equations]]
 """
@@ -52,7 +52,7 @@ class Page:
 
     @property
     def kicker(self):
-        """What stands above the title: "Chapter 5", or the part of the book."""
+        """What stands above the title: "Chapter 6", or the part of the book."""
         return PARTS.get(self.part, "") if self.chapter is None else f"Chapter {self.chapter}"
 
 

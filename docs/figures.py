@@ -70,7 +70,119 @@ def stall():
     return draw(title, "steps of the discriminator", steps, curves, -3, 1)
 
 
-MEASURED = {"stall": stall}
+def plane(box, across, up, ticks, labels):
+    """(lines of SVG, a function from a point to "x y"): axes with ticks in a box of pixels.
+
+    box : left, top, width, height; across and up : the lowest and the highest value
+    """
+    left, top, width, height = box
+
+    def point(a, b):
+        x = left + (a - across[0]) / (across[1] - across[0]) * width
+        return f"{x:.1f} {top + (up[1] - b) / (up[1] - up[0]) * height:.1f}"
+
+    parts = []
+    for a, b, dx, dy, anchor in (
+        *((a, up[0], 0, 18, "middle") for a in ticks if across[0] <= a <= across[1]),
+        *((across[0], b, -8, 5, "end") for b in ticks if up[0] <= b <= up[1]),
+    ):
+        x, y = point(a, b).split()
+        line = f"M{x} {y}v{-height}" if anchor == "middle" else f"M{x} {y}h{width}"
+        parts.append(f'<path class="grid" d="{line}"/>')
+        number = f"{a if anchor == 'middle' else b:g}".replace("-", "−")
+        parts.append(
+            f'<text x="{x}" y="{y}" dx="{dx}" dy="{dy}" text-anchor="{anchor}">{number}</text>'
+        )
+    x, y = left + width / 2, top + height + 36
+    parts.append(f'<text x="{x:g}" y="{y:g}" text-anchor="middle">{labels[0]}</text>')
+    x, y = left - 40, top + height / 2
+    turned = f'transform="rotate(-90 {x:g} {y:g})" ' if len(labels[1]) > 1 else ""
+    parts.append(
+        f'<text {turned}x="{x:g}" y="{y:g}" dy="5" text-anchor="middle">{labels[1]}</text>'
+    )
+    return parts, point
+
+
+def svg(title, about, width, height, parts):
+    """A whole drawing, with its title and a description for those who cannot see it."""
+    body = "\n".join(parts)
+    return f"""<svg class="plot" viewBox="0 0 {width} {height}" role="img" aria-label="{title}">
+<title>{title}</title>
+<desc>{about}</desc>
+{body}
+</svg>
+"""
+
+
+def dirac_paths():
+    """The paths of four games of two numbers, each in a plane of its own."""
+    parts, classes = [], ("delta", "tangent", "delta", "data")
+    for i, (name, path) in enumerate(run("theory-7-convergence")["paths"].items()):
+        left, top = 60 + 320 * (i % 2), 34 + 320 * (i // 2)
+        box = left, top, 240, 240
+        lines, point = plane(box, (-2.4, 2.4), (-2.4, 2.4), (-2, -1, 0, 1, 2), ("θ", "ψ"))
+        cls, (x, y) = classes[i], point(0, 0).split()
+        begin, end = (point(*path[at]).split() for at in (0, -1))
+        parts += [
+            *lines,
+            f'<text class="name" x="{left + 120}" y="{top - 12}" text-anchor="middle">'
+            f"{name}</text>",
+            f'<path class="{cls}" d="M{"L".join(point(*at) for at in path)}"/>',
+            f'<circle class="{cls} dot" cx="{begin[0]}" cy="{begin[1]}" r="4.5"/>',
+            f'<circle class="{cls}" cx="{end[0]}" cy="{end[1]}" r="5"/>',
+            f'<path class="ink" d="M{x} {y}m-5 -5l10 10m0 -10l-10 10"/>',
+        ]
+    about = (
+        "Four planes of the generator's number θ and the discriminator's ψ. The WGAN played "
+        "simultaneously spirals out from the equilibrium at the origin; played in turn it "
+        "stays on an ellipse; WGAN-GP keeps to a cycle around the origin; R3GAN spirals in."
+    )
+    return svg("Paths of four games of two numbers", about, 640, 640, parts)
+
+
+def dirac_eigenvalues():
+    """The eigenvalues of an iteration of the GAN with R1 in the complex plane."""
+    box, ticks = (60, 16, 504, 420), (-1.5, -1, -0.5, 0, 0.5, 1)
+    parts, point = plane(
+        box, (-1.6, 1.4), (-1.25, 1.25), ticks, ("real part", "imaginary part")
+    )
+    x, y = point(0, 0).split()
+    radius = 504 / 3.0
+    gammas = [i / 100 for i in range(101)]
+    for side in (1, -1):  # 1 - λ by (T30)
+        arc = [point(1 - g / 2, side * (1 - g * g) ** 0.5 / 2) for g in gammas]
+        parts.append(f'<path class="soft" d="M{"L".join(arc)}"/>')
+    parts.append(f'<path class="soft" d="M{point(-1.55, 0)}L{point(1, 0)}"/>')
+    parts.append(f'<circle class="data" cx="{x}" cy="{y}" r="{radius:.1f}"/>')
+    for gamma, found in run("theory-7-convergence")["roots"].items():
+        pair = sorted(found, key=lambda root: (root.imag, -root.real))
+        for root in pair:
+            x, y = map(float, point(root.real, root.imag).split())
+            cls = "tangent" if max(map(abs, pair)) < 1 - 1e-9 else "delta"
+            parts.append(f'<circle class="{cls} dot" cx="{x}" cy="{y}" r="5"/>')
+        x, y = map(float, point(pair[-1].real, pair[-1].imag).split())
+        dx, dy, anchor = (-10, 2, "end") if abs(pair[-1].imag) > 1e-6 else (0, -12, "middle")
+        if gamma < 0.5:
+            dx, dy, anchor = (18, -12, "middle") if gamma else (11, 5, "start")
+        parts.append(
+            f'<text x="{x}" y="{y}" dx="{dx}" dy="{dy}" text-anchor="{anchor}">'
+            f"{'γ = ' if gamma in (0, 1) else ''}{gamma:g}</text>"
+        )
+    about = (
+        "The complex plane with the unit circle. The pair of eigenvalues of one iteration lies "
+        "outside the circle for γ = 0 and on it for γ = 0.25. For larger γ it moves inward on "
+        "an arc, meets on the real axis at γ = 1 and parts there; one of the two goes toward "
+        "1, the other passes 0 and leaves the circle at −1 between γ = 2 and γ = 2.5."
+    )
+    title = "Eigenvalues of one iteration of the GAN with R1, for growing γ"
+    return svg(title, about, 640, 492, parts)
+
+
+MEASURED = {
+    "stall": stall,
+    "dirac-paths": dirac_paths,
+    "dirac-eigenvalues": dirac_eigenvalues,
+}
 
 if __name__ == "__main__":
     for name, figure in MEASURED.items():

@@ -1,4 +1,4 @@
-r"""Chapter 0. One switch: NumPy on the CPU or CuPy on a CUDA GPU.
+r"""Chapter 0. Arrays of NumPy on the CPU or of CuPy on a CUDA GPU, and random numbers.
 
 Only this file knows which array libraries exist. `backend("cupy")` answers with the
 library in which a model makes its first arrays; from there on the arrays carry their
@@ -7,7 +7,7 @@ function (`exp`, `where`, `sum`) rather than an operator (`@`, `+`, `*`). The fu
 are those of the Python array API standard, so the same lines run on either.
 
 Random numbers always come from a NumPy `Generator` on the host and are then moved, so a
-seed names one sequence of numbers, whatever the backend.
+seed names the same numbers, whatever the backend. All of them come from `stream`.
 """
 
 import contextlib
@@ -22,12 +22,43 @@ import array_api_compat
 import numpy as np
 from array_api_compat import device
 
-from .errors import BackendError, MiniganError
+from .errors import BackendError, MiniganError, whole_number
 
 BACKENDS = ("numpy", "cupy")
 INSTALL_CUPY = "pip install 'minigan[cupy]' for CUDA 13, 'minigan[cupy12]' for CUDA 12"
 Array = Any  # an array of NumPy or of CuPy, which have no type in common
 _namespace_of: dict[type, ModuleType] = {}
+PURPOSES = (  # the place is the number, so a new one goes to the end
+    "weights of G",
+    "weights of D",
+    "order of the rows",  # index: the epoch
+    "noise of the training",
+    "points of the penalty",
+    "noise of samples",  # those that are measured are the samples of that seed
+    "points of a mixture",  # index: 0 of the data, 1 of points held out
+    "rows to be measured",
+    "rows to be watched",
+    "weights of the classifier",
+    "training of the classifier",
+    "directions of a gradient",
+    "vectors of a proof",
+    "cases of a proof",  # index: what is proven
+    "numbers of a benchmark",  # index: what they are
+)
+
+
+def stream(seed: int, purpose: str, *index: int) -> "np.random.Generator":
+    r"""The random numbers of this seed for one of `PURPOSES`, and for one index within it.
+
+    Were two places to draw from generators of the same seed, they would draw the same numbers:
+    the noise of the first samples would be the weights of the first layer. NumPy's
+    `SeedSequence` mixes the seed with a key, here (number of the purpose, index), so that every
+    place has numbers of its own, which look independent of all the others.
+    Raises MiniganError if the seed is not a whole number from 0.
+    """
+    seed = whole_number("seed", seed, "[0, 3.4e38]")  # the 128 bits that are mixed with the key
+    key = PURPOSES.index(purpose), *index
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def backend(name: str | None = None) -> ModuleType:

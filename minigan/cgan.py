@@ -1,4 +1,4 @@
-r"""Chapter 7. The same game with a condition.
+r"""Chapter 8. The same game with a condition.
 
 Mirza & Osindero give both players a condition c, here the class of a digit. G is asked for
 a sample of class c, and D judges whether a row is real *as a sample of class c*: a perfect
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import array_namespace, device, to_numpy
-from .errors import DataError, parameter, whole_number
+from .arrays import array_namespace, device, stream
+from .errors import DataError, fixed, parameter
 from .game import Game
 from .gan import GAN
 
@@ -25,7 +25,7 @@ class Conditional:
     Source: Mirza & Osindero (2014), Conditional generative adversarial nets, equation 2.
     """
 
-    n_classes: int = parameter(10, "number of classes", "[1, inf)")
+    n_classes: int = fixed(10, "number of classes", "[1, inf)")
 
     @property
     def n_condition(self):
@@ -62,8 +62,7 @@ class Conditional:
         labels = self.check_labels(range(self.n_classes) if labels is None else labels)
         n = self.check_sample(labels.size if n is None else n)
         c = self.condition(self.asarray(np.resize(labels, n)))
-        rng = np.random.default_rng(whole_number("seed", seed, "[0, inf)"))
-        return to_numpy(self.generate(self.noise(n, rng), c))
+        return self.in_units_of_data(self.noise(n, stream(seed, "noise of samples")), c)
 
     def check_labels(self, labels):
         r"""The labels as an array of at least one; raises DataError if one has no class."""

@@ -1,4 +1,4 @@
-r"""Chapter 17. Data: rows to imitate, and batches of them.
+r"""Chapter 18. Data: rows to imitate, and batches of them.
 
     data = Dataset(x, labels, image_shape=(28, 28))     # or minigan.load("mnist5k")
     for x, labels in Batches(data, 64):                 # for ever; every row once per epoch
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .arrays import array_namespace, asarray_like
+from .arrays import array_namespace, asarray_like, stream
 from .errors import DataError, whole_number
 
 
@@ -180,7 +180,7 @@ class Batches:
 
     data : a `Dataset` or an array (n, d); without labels, None comes in their place
     batch_size : rows a batch, from 1 to n
-    seed : of the orders; epoch e's is `np.random.default_rng([seed, e]).permutation(n)`
+    seed : of the orders; epoch e's is `stream(seed, "order of the rows", e).permutation(n)`
     rows : rows given so far; a batch depends on (seed, rows) alone, so this integer is
         all that must be kept to go on later
     to : called once on x and once on labels, to cast them or move them to a GPU
@@ -214,6 +214,6 @@ class Batches:
 
     def _order(self, epoch):
         if epoch != self._epoch:
-            order = np.random.default_rng([self.seed, epoch]).permutation(self.n)
+            order = stream(self.seed, "order of the rows", epoch).permutation(self.n)
             self._epoch, self._permutation = epoch, asarray_like(order, self.x)
         return self._permutation

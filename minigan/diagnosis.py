@@ -1,6 +1,6 @@
-r"""Chapter 14. What is wrong with a derivative that is not right.
+r"""Chapter 15. What is wrong with a derivative that is not right.
 
-The hypotheses of chapter 13 are put to the evidence, the simple ones first: the whole array,
+The hypotheses of chapter 14 are put to the evidence, the simple ones first: the whole array,
 then its axes, products and sums, and at last those that say where it is wrong. The first kind
 that explains all points is the diagnosis. But before a derivative is called wrong, the method
 that measured it is asked: a forward pass with `abs` in it has no complex step, and a central

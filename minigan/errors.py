@@ -4,9 +4,10 @@ Each message is one sentence for a person: it names the argument, what was expec
 what came. The command line prints it on one line and exits with status 2.
 """
 
+import functools
 import math
 import operator
-from dataclasses import field, fields
+from dataclasses import field
 from typing import Any
 
 
@@ -34,27 +35,45 @@ class DivergedError(MiniganError):
     """A loss or a parameter became infinite or not a number."""
 
 
-def parameter(default: Any, text: str, within: str | tuple | None = None) -> Any:
-    r"""A field of a dataclass that says what it means and which values it may have.
+def parameter(
+    default: Any, text: str, within: str | tuple | None = None, fixed: bool = False
+) -> Any:
+    r"""A field of a `Checked` dataclass that says what it means and which values it may have.
 
     text : one line; it becomes the help of the command line's option
     within : an interval of numbers such as "[0, 1)", or a tuple of the words allowed
+    fixed : whether what is made of it stays as it is, so that it cannot be changed later
 
-    The default's type is the parameter's. `check_parameters` makes use of all three.
+    The default's type is the parameter's.
     """
-    return field(default=default, metadata={"help": text, "within": within})
+    return field(default=default, metadata={"help": text, "within": within, "fixed": fixed})
 
 
-def check_parameters(obj: Any) -> None:
-    r"""Turn every parameter of a dataclass's instance into Python's own type, within its range.
+fixed = functools.partial(parameter, fixed=True)
 
-    NumPy's scalars become int and float, a list of widths a tuple. Raises MiniganError.
+
+class Checked:
+    r"""Base of a dataclass whose parameters are checked whenever one is assigned.
+
+    Each becomes Python's own type, within its range: NumPy's scalars int and float, a list of
+    widths a tuple. Raises MiniganError, also if a fixed parameter is assigned once the object
+    is `made`.
     """
-    for one in fields(obj):
-        value = getattr(obj, one.name)
-        if "help" in one.metadata and not (value is None and one.default is None):
-            kind, within = type(one.default), one.metadata["within"]
-            setattr(obj, one.name, CHECKS[kind](one.name, value, within))
+
+    __dataclass_fields__: dict
+    made = False
+
+    def __setattr__(self, name, value):
+        one = self.__dataclass_fields__.get(name)
+        if one is not None and "help" in one.metadata:
+            if self.made and one.metadata["fixed"]:
+                raise MiniganError(
+                    f"{name}: the model was made with {getattr(self, name)!r} and its networks "
+                    f"stay as they are; make another model with {name}={value!r}"
+                )
+            if not (value is None and one.default is None):
+                value = CHECKS[type(one.default)](name, value, one.metadata["within"])
+        super().__setattr__(name, value)
 
 
 def whole_number(name: str, value, within="[1, inf)", error=MiniganError) -> int:

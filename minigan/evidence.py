@@ -1,6 +1,6 @@
-r"""Chapter 15. Where a wrong derivative shows what it is.
+r"""Chapter 16. Where a wrong derivative shows what it is.
 
-A hypothesis of chapter 13 needs points at which it can be told from the others. This chapter
+A hypothesis of chapter 14 needs points at which it can be told from the others. This chapter
 finds them. A layer is tried again on 7 rows and on 5, with other parameters, and its backward
 pass is asked what it answers when y is put in the place of x; a loss likewise. A wrong network
 is a wrong layer, or a wrong pass through right ones, so its layers are tried one by one.
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, array_namespace, asarray_like, to_numpy
+from .arrays import Array, array_namespace, asarray_like, stream, to_numpy
 from .diagnosis import answer, explain
 from .errors import MiniganError
 from .hypotheses import Case
@@ -26,7 +26,7 @@ class LayerAt:
     r"""A layer at one point: what its passes claim, and what its forward pass says of them."""
 
     def __init__(self, layer: Any, x: Array, params, method="complex step", seed=0):
-        rng = np.random.default_rng(seed)
+        rng = stream(seed, "vectors of a proof")
         self.layer, self.method, self.seed, self.name = (
             layer,
             method,
@@ -166,7 +166,7 @@ def gradients(layer, method, answer, n):
 
 def probes(x, params, seed):
     r"""Other points (x, *params) of the same columns: 7 rows made of x's numbers, 5 normal."""
-    rng = np.random.default_rng(seed + 1)
+    rng = stream(seed, "vectors of a proof", 1)
     x, params = to_numpy(x), [to_numpy(p) for p in params]
     for m in (7, 5):
         shape = m, *x.shape[1:]
@@ -208,7 +208,7 @@ def to_float64(x):
 
 def loss_cases(loss: Callable, s: Array, t: Any, method: str) -> Iterator[Case]:
     r"""The evidence of a loss: at s, and at 7 and 5 rows of other scores and targets."""
-    rng, host = np.random.default_rng(1), to_numpy(s).astype(float)
+    rng, host = stream(0, "vectors of a proof", 2), to_numpy(s).astype(float)
     points, rowwise = [(host, t)], getattr(t, "ndim", 0) > 0 and t.shape[0] == s.shape[0]
     for m in (7, 5):
         at = rng.integers(0, len(host), m)

@@ -1,4 +1,4 @@
-r"""Chapter 18. The same numbers sooner: the lines between the matrix products, compiled.
+r"""Chapter 19. The same numbers sooner: the lines between the matrix products, compiled.
 
 NumPy runs one operation at a time over whole arrays: Adam's three equations are ten passes
 over memory. A compiler makes one of them. This file writes the elementwise lines of earlier
@@ -152,16 +152,16 @@ class FastNetwork(Network):
             or x.dtype != self.theta.dtype
             or any(type(layer) is not Dense for layer in dense)
             or any(type(layer) not in FORWARD for layer in activations)
+            or not all(layer.bias for layer in dense[: len(activations)])
         ):
             return super().forward(x)
         trace = [x]
-        for (W, b), activation in zip(self.params[::2], [*activations, None]):
+        for (W, *b), activation in zip(self.params[::2], [*activations, None]):
             x = trace[-1] @ W
             if activation:
-                trace += [x, FORWARD[type(activation)](activation, x, b)]
+                trace += [x, FORWARD[type(activation)](activation, x, *b)]
             else:
-                x += b
-                trace.append(x)
+                trace.append(np.add(x, *b, out=x) if b else x)
         return trace
 
     def dx(self, l, dy, x, y):
@@ -190,17 +190,18 @@ class FastNetwork(Network):
             return super().accumulate(trace, deltas, factors, tangents)
         dtheta, at = np.empty_like(self.theta), 0
         for layer, x, dy, u, _ in passes:
-            dW, db = at + layer.n * layer.k, at + (layer.n + 1) * layer.k  # where they end
+            dW = at + layer.n * layer.k  # where it ends
+            db = dtheta[dW : dW + layer.k * layer.bias]
             if tangents and factors is not None:
                 x = weighted(factors, x, u)
-                np.matmul(factors.T, dy, out=dtheta[dW:db].reshape(1, layer.k))
+                np.matmul(factors.T, dy, out=db.reshape(-1, layer.k)) if layer.bias else None
             elif tangents:
-                x, dtheta[dW:db] = u, 0
+                x, db[...] = u, 0
             else:
                 dy = dy if factors is None else factors * dy
-                np.sum(dy, axis=0, out=dtheta[dW:db])
+                np.sum(dy, axis=0, out=db) if layer.bias else None
             np.matmul(x.T, dy, out=dtheta[at:dW].reshape(layer.n, layer.k))
-            at = db
+            at = dW + db.size
         return dtheta
 
 

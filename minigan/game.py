@@ -1,4 +1,4 @@
-r"""Chapter 5. Two players and one iteration, the same for every GAN in this library.
+r"""Chapter 6. Two players and one iteration, the same for every GAN in this library.
 
 The generator G turns noise z into rows G(z). The discriminator D, called the critic in a
 WGAN, gives any row a score s. Each player has a loss of its own, computed from scores, and
@@ -12,107 +12,21 @@ Algorithm 1 of Goodfellow et al. (2014) moves D first, k times, and draws new no
 G first, on the fakes that D is about to see, is the order of most scripts, and lets one
 pass through D serve both players exactly; `Game.update` shows how.
 
-A game is a loss for each player, from `GAN` (chapter 6) to `R3GAN` (chapter 11). A condition
-(chapter 7) changes only what the networks are given.
+A game is a loss for each player, from `GAN` (chapter 7) to `R3GAN` (chapter 12). A condition
+(chapter 8) changes only what the networks are given.
 """
 
-from dataclasses import InitVar, dataclass
+from dataclasses import dataclass
 
-import numpy as np
-
-from .arrays import array_namespace, asarray_like, backend, check_memory, to_numpy
-from .errors import MiniganError, check_parameters, parameter, whole_number, word
-from .layers import Sigmoid
-from .network import INITS, OUTPUTS, Network, mlp
-from .optim import Adam, Optimizer
-
-DTYPES = "float32", "float64", "complex128"
+from .arrays import array_namespace
+from .players import Players
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class Game:
-    r"""The part that every GAN shares; a subclass adds `D_loss`, `G_loss` and `report`.
+class Game(Players):
+    r"""The part that every GAN shares; a subclass adds `D_loss`, `G_loss` and `report`."""
 
-    The networks are multilayer perceptrons of the widths below, unless they are given as G
-    and D: a `Network` from noise to data, and one from data to one score per row.
-    """
-
-    n_data: int = parameter(784, "width of a data row, such as 784 for the digits", "[1, inf)")
-    n_noise: int = parameter(100, "width of the noise z", "[1, inf)")
-    G_hidden: tuple = parameter((128, 128), "widths of the generator's layers", "[1, inf)")
-    D_hidden: tuple = parameter((128, 128), "widths of the discriminator's layers", "[1, inf)")
-    slope: float = parameter(0.2, "slope of LeakyReLU below zero; 0 is ReLU", "[0, 1)")
-    output: str = parameter(
-        "sigmoid", "the generator's last layer: sigmoid for data in [0, 1]", tuple(OUTPUTS)
-    )
-    init: str = parameter("he", "how weights are drawn: he or glorot", tuple(INITS))
-    lr: float = parameter(1e-3, "learning rate of the generator", "(0, inf)")
-    D_lr: float = parameter(1e-3, "learning rate of the discriminator", "(0, inf)")
-    ema_decay: float = parameter(
-        0.0, "decay of the moving average of G that draws samples; 0 is none", "[0, 1)"
-    )
-    seed: int = parameter(0, "of the initial weights", "[0, inf)")
-    dtype: str = parameter("float32", "float32 to train, float64 to prove", DTYPES)
-    backend: str | None = parameter(None, "numpy or cupy; default MINIGAN_BACKEND, else numpy")
-    G: InitVar[Network | None] = None
-    D: InitVar[Network | None] = None
-
-    n_condition = 0
     stop = 1  # of the shared pass's deltas; 0 where the slopes of D at its rows are needed
-
-    def __post_init__(self, G, D):
-        check_parameters(self)
-        self.take_widths(G, D)
-        rng, like = np.random.default_rng(self.seed), backend(self.backend).zeros(0)
-        make = {"slope": self.slope, "init": self.init, "dtype": self.dtype, "like": like}
-        sizes = self.sizes()
-        self.G = G or mlp(sizes["G"], rng, output=self.output, **make)
-        self.D = D or mlp(sizes["D"], rng, **make)
-        for player in "GD" if G or D else "":
-            self.check_network(player, *sizes[player])
-        self.G_optimizer, self.D_optimizer = self.optimizers()
-        self.G_average = Network(self.G.layers, self.G.theta + 0) if self.ema_decay else None
-
-    def sizes(self):
-        r"""{player: widths of its layers, from input to output}."""
-        z, x = self.n_noise + self.n_condition, self.n_data + self.n_condition
-        return {"G": (z, *self.G_hidden, self.n_data), "D": (x, *self.D_hidden, 1)}
-
-    def take_widths(self, G, D):
-        r"""Networks that were given decide n_noise, n_data, the output and the dtype."""
-        dtypes = []
-        for player, name, network in (("G", "n_noise", G), ("D", "n_data", D)):
-            if network is None:
-                continue
-            if not isinstance(network, Network):
-                raise MiniganError(f"{player}: expected a Network, got {network!r}")
-            n = getattr(network.layers[0], "n", None) or self.n_condition + getattr(self, name)
-            if n <= self.n_condition:
-                raise MiniganError(f"{player}: {n} columns leave none beside the condition's")
-            setattr(self, name, n - self.n_condition)
-            dtypes.append(str(network.theta.dtype).rpartition(".")[2])
-            self.dtype = word(f"{player}: dtype", dtypes[-1], DTYPES)
-        if len(set(dtypes)) > 1:
-            raise MiniganError(f"G and D: expected one dtype, got {' and '.join(dtypes)}")
-        if G is not None:
-            self.output = "sigmoid" if isinstance(G.layers[-1], Sigmoid) else "linear"
-
-    def check_network(self, player, n, *widths):
-        r"""Raises MiniganError if a player does not take and give the columns that it must."""
-        network, k = getattr(self, player), widths[-1]
-        try:
-            shape = tuple(network.forward(self.asarray(np.zeros((2, n))))[-1].shape)
-        except (ValueError, TypeError) as error:
-            raise MiniganError(f"{player}, given rows of {n} columns: {error}") from None
-        if shape != (2, k):
-            raise MiniganError(f"{player}: two rows must give shape (2, {k}), got {shape}")
-
-    def __repr__(self):
-        lines = [type(self).__name__]
-        for player in "GD":
-            network, optimizer = (getattr(self, player + end) for end in ("", "_optimizer"))
-            lines += [f"{player}: {network!r}", f"  {optimizer!r}"]
-        return "\n".join(lines)
 
     # ---- the plain steps: the definition of the game ----
 
@@ -221,58 +135,26 @@ class Game:
         trace, m = self.D.forward(array_namespace(x, x_fake).concat(rows)), x.shape[0]
         return trace, trace[-1][:m, :], trace[-1][m:, :]
 
-    def iteration(self, batches, rng):
+    def iteration(self, batches, rng, penalty_rng=None):
         r"""One iteration on fresh rows of `batches` and fresh noise; returns the record.
 
-        batches : iterator of (x, labels); rng : numpy.random.Generator of the noise.
+        batches : iterator of (x, labels); rng : numpy.random.Generator of the noise;
+        penalty_rng : that of a penalty, by default the same.
         """
+        penalty_rng = penalty_rng or rng
         steps = self.critic_steps()  # asked first: `update` advances the count it may depend on
         x, labels = next(batches)
-        record = self.update(x, self.noise(x.shape[0], rng), self.condition(labels), rng)
+        record = self.update(
+            x, self.noise(x.shape[0], rng), self.condition(labels), penalty_rng
+        )
         for _ in range(steps - 1):
             x, labels = next(batches)
             z, c = self.noise(x.shape[0], rng), self.condition(labels)
-            record |= self.D_update(x, self.G.forward(self.G_input(z, c))[-1], c, rng)
+            x_fake = self.G.forward(self.G_input(z, c))[-1]
+            record |= self.D_update(x, x_fake, c, penalty_rng)
         return record
 
-    # ---- samples ----
-
-    def noise(self, m, rng):
-        r"""$z \sim \mathcal N(0, 1)$, (m, n_noise), drawn on the host and moved."""
-        return self.asarray(rng.standard_normal((m, self.n_noise), self.real_dtype))
-
-    @property
-    def real_dtype(self):
-        r"""The dtype in which random numbers are drawn."""
-        return "float32" if self.dtype == "float32" else "float64"
-
-    def asarray(self, host):
-        r"""The host array in the model's library; floats in its dtype, integers as such."""
-        if host.dtype.kind == "f":
-            host = host.astype(self.dtype, copy=False)
-        return asarray_like(host, self.G.theta)
-
-    def generate(self, z, c=None):
-        r"""G(z), or G(z, c), with the averaged parameters if there are any (m, n_data)."""
-        return (self.G_average or self.G).forward(self.G_input(z, c))[-1]
-
-    def sample(self, n: int, seed: int = 0) -> np.ndarray:
-        r"""n generated rows as a NumPy array (n, n_data), the same for the same seed."""
-        n = self.check_sample(n)
-        rng = np.random.default_rng(whole_number("seed", seed, "[0, inf)"))
-        return to_numpy(self.generate(self.noise(n, rng)))
-
-    def check_sample(self, n):
-        r"""n as an int; raises MiniganError if so many samples need more than the memory."""
-        n, numbers = whole_number("n", n, "[1, inf)"), max(map(sum, self.sizes().values()))
-        check_memory(f"{n:,} samples", 8 * n * numbers)
-        return n
-
     # ---- what a game, or a condition, may change ----
-
-    def optimizers(self) -> tuple[Optimizer, Optimizer]:
-        r"""G's and D's optimiser: Adam with $\beta_1 = 0.5$ (Radford et al. 2016)."""
-        return Adam(self.lr, beta1=0.5), Adam(self.D_lr, beta1=0.5)
 
     def critic_steps(self):
         r"""How many steps D takes in this iteration."""
@@ -290,10 +172,6 @@ class Game:
 
     def condition(self, labels):
         r"""The condition c of the rows with these labels: none."""
-
-    def G_input(self, z, c):
-        r"""What G is given."""
-        return z
 
     def D_input(self, x, c):
         r"""What D is given."""

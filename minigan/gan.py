@@ -1,4 +1,4 @@
-r"""Chapter 6. Goodfellow's game.
+r"""Chapter 7. Goodfellow's game.
 
 D's score is a logit: $\sigma(s)$ is the probability it gives to the row being real. D wants
 1 for real rows and 0 for generated ones, G wants D to be wrong:

@@ -1,9 +1,9 @@
-r"""Chapter 16. How a derivative is proven.
+r"""Chapter 17. How a derivative is proven.
 
-Each check compares what a backward pass claims with what chapter 12 measures, and says how far
+Each check compares what a backward pass claims with what chapter 13 measures, and says how far
 the two are apart: the relative error of norms $\|a - b\| / \max(\|a\|, \|b\|)$, since single
 entries may be lost in rounding and norms are not. A check that fails also says what is
-wrong, where chapters 13 to 15 can tell.
+wrong, where chapters 14 to 16 can tell.
 """
 
 import copy
@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, array_namespace, to_numpy
+from .arrays import Array, array_namespace, stream, to_numpy
 from .diagnosis import answer, explain
 from .errors import MiniganError
 from .evidence import LayerAt, explain_game, explain_layer, explain_layers, loss_cases, parts
 from .hypotheses import Case
-from .layers import require
+from .layers import mixing, require
 from .measure import (  # noqa: F401, what measures is asked for here as well
     FULL,
     METHODS,
@@ -100,13 +100,7 @@ def compare(name, method, claim, reference, tolerance=None):
 
 
 def check_gradient(
-    name: str,
-    f: Callable,
-    x: Array,
-    dx: Array,
-    method: str = "complex step",
-    seed: int = 0,
-    **about: Any,
+    name: str, f: Callable, x: Array, dx: Array, method="complex step", seed=0, **about: Any
 ) -> Check:
     r"""Is `dx` the gradient at x of the scalar function f?
 
@@ -123,8 +117,8 @@ def check_gradient(
         directions, slopes = gradient_of(f, x, method, seed)
         if directions is None:
             return Case(to_numpy(dx), slopes, **about)
-        numbers = about.get("numbers", {})
-        return Case(directions @ np.ravel(to_numpy(dx)), slopes, numbers=numbers)
+        along = directions @ np.ravel(to_numpy(dx))
+        return Case(along, slopes, numbers=about.get("numbers", {}))
 
     found = case(method)
     check = compare(name, method, found.claim, found.truth, tolerance_for(method, x))
@@ -154,9 +148,9 @@ def check_layer(
         if claim.shape != truth.shape:
             wrong = f"{name}: expected shape {truth.shape}, got {claim.shape}"
             raise MiniganError(f"{wrong}; {ask()}".removesuffix("; "))
-        checks.append(
-            compare(name, method, claim, truth, tolerance_for(method, x)).because(ask)
-        )
+        check = compare(name, method, claim, truth, tolerance_for(method, x))
+        checks.append(check.because(ask))
+    checks.append(check_rows(f"{at.name}.rows", lambda x: layer.forward(x, *params), x))
     du, dx = at.claim("tangent"), at.claim("dx")
     checks.append(check_adjoint(at.name, at.v, du, dx, at.u))
     return checks
@@ -183,6 +177,13 @@ def check_adjoint(name: str, v: Array, Ju: Array, JTv: Array, u: Array) -> Check
     return Check(f"{name} <v,Ju>=<JTv,u>", "adjoint", float(error), worst, limit)
 
 
+def check_rows(name: str, f: Callable, x: Array) -> Check:
+    r"""Is each row of f(x) made of the same row of x alone, as (19) takes it to be?"""
+    error = mixing(f, array_namespace(x).concat([x, x])[:2, ...])
+    worst = f"a row moves by {error:.6g} when another is changed"
+    return Check(name, "comparison", error, worst, 0.0)
+
+
 def check_loss(loss: Callable, s: Array, t: Array, method: str = "complex step") -> Check:
     r"""Prove a loss of chapter 2: its ds against its own value. s (m, 1) real."""
     name = getattr(loss, "__name__", type(loss).__name__)
@@ -195,7 +196,7 @@ def check_network(
 ) -> Checks:
     r"""Prove (9), (10) and (11) for a whole network on the rows x (m, n), x real."""
     require_floats(x, network.theta)
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "vectors of a proof")
     trace = network.forward(x)
     for layer, before in zip(network.layers, trace):
         avoid_kink(layer, before, method)
@@ -221,13 +222,17 @@ def check_network(
     for l in range(1, len(trace)):
         pairs = deltas[l], tangents[l], deltas[l - 1], tangents[l - 1]
         checks.append(check_adjoint(f"layer {l}", *pairs))
-    own = explain_layers(network, x, method, seed) if not all(c.passed for c in checks) else ""
+    checks.append(check_rows("network rows", lambda x: network.forward(x)[-1], x))
+    return shared_cause(checks, lambda: explain_layers(network, x, method, seed))
+
+
+def shared_cause(checks, ask):
+    r"""The checks with the cause that ask() gives to all that failed, or else their own."""
+    own = "" if all(check.passed for check in checks) else answer(ask, "")
     return Checks(check.because(lambda check=check: own or check.cause) for check in checks)
 
 
-def check_game(
-    game: Any, x: Array, z: Array, c: Array | None = None, method: str = "complex step"
-) -> Checks:
+def check_game(game: Any, x: Array, z: Array, c=None, method: str = "complex step") -> Checks:
     r"""Prove (17), (18), (19) and (19a): what each step of a game hands to its optimiser.
 
     x (m, n_data), z (m, n_noise), c (m, n_condition) or None; the game is not moved.
@@ -237,12 +242,9 @@ def check_game(
     for step, player, dtheta in step_gradients(game, x, z, c):
         network = getattr(game, player)
         about = {"numbers": {"m": x.shape[0]}, "parts": parts(network)}
-        checks.append(
-            check_gradient(step, losses[player], network.theta, dtheta, method, **about)
-        )
-    failed = not all(check.passed for check in checks)
-    own = explain_game(game, x, z, c, method) if failed else ""
-    return Checks(check.because(lambda check=check: own or check.cause) for check in checks)
+        args = step, losses[player], network.theta, dtheta, method
+        checks.append(check_gradient(*args, **about))
+    return shared_cause(checks, lambda: explain_game(game, x, z, c, method))
 
 
 def step_gradients(game, x, z, c=None):
@@ -283,7 +285,7 @@ class SameNumbers:
 
     def random(self, shape, dtype):
         r"""Numbers between 0 and 1 that float32 has as well."""
-        return np.random.default_rng(0).random(shape, "float32").astype(dtype)
+        return stream(0, "points of the penalty").random(shape, "float32").astype(dtype)
 
 
 class RecordingOptimizer:

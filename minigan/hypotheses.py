@@ -1,4 +1,4 @@
-r"""Chapter 13. What may be wrong with a derivative.
+r"""Chapter 14. What may be wrong with a derivative.
 
 Most wrong derivatives are wrong in one of a few ways: a sign, a factor m, a transposed axis, a
 slope that was forgotten. Each of these is a hypothesis that can be tested, since it says what
@@ -9,9 +9,8 @@ One point may not tell two hypotheses apart. With two rows, the factor 2 and the
 the same number. Hence a hypothesis must explain several points: the one that failed, and others
 with other numbers of rows. It holds in one of two ways. It *makes* the claimed numbers from the
 measured ones, as minus does for a wrong sign. Or it *mends* the claim: if a pass is right as
-soon as y is put in the place of x, then it read x where y belongs.
-
-What no hypothesis explains is not explained. Where two explain all points, both are named.
+soon as y is put in the place of x, then it read x where y belongs. Where two hypotheses explain
+all points, both are named.
 """
 
 import functools
@@ -21,6 +20,8 @@ from itertools import combinations, permutations, product
 from typing import Any
 
 import numpy as np
+
+from .arrays import stream
 
 Fits = Callable[["Case"], bool]
 
@@ -291,8 +292,8 @@ def swapped(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
 
 
 def strangers(shape):
-    r"""Arrays of a shape that have nothing to do with anything: above 0, below 0, near 0."""
-    z = np.random.default_rng(len(shape)).standard_normal(shape)
+    r"""Arrays that have nothing to do with anything: above 0, below 0, near 0."""
+    z = stream(0, "vectors of a proof", 3).standard_normal(shape)
     return abs(z), -abs(z), 0.01 * z
 
 

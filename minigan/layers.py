@@ -13,8 +13,8 @@ sample; m is the number of rows.
 
 import numpy as np
 
-from .arrays import array_namespace
-from .errors import MiniganError, real_number, whole_number
+from .arrays import array_namespace, asarray_like, to_numpy
+from .errors import MiniganError, real_number, truth, whole_number
 
 
 class Layer:
@@ -29,9 +29,10 @@ class Layer:
 
     Shapes: x and u (m, n), y and dy (m, k). A layer stores nothing: its parameters come in
     as arguments and so do its own input x and output y, which makes it impossible to use
-    the activations of another pass by mistake. Only a layer with parameters needs `dparams`.
-    In the critic of a gradient penalty (chapter 10) it needs `tangent_dparams(dy, u, x, y,
-    *params)` as well: what `dparams` is to y, with the tangent of u in the place of y.
+    the activations of another pass by mistake. Row i of y is made of row i of x alone. Only a
+    layer with parameters needs `dparams`. In the critic of a gradient penalty (chapter 11) it
+    needs `tangent_dparams(dy, u, x, y, *params)` as well: what `dparams` is to y, with the
+    tangent of u in the place of y.
 
     A layer of your own need not derive from this class. What it lacks of the attributes
     below has the default given here; what it lacks of the methods is named when it is needed.
@@ -52,42 +53,49 @@ class Dense(Layer):
 
     (1) $y = xW + b$, that is $y_{ij} = \sum_p x_{ip} W_{pj} + b_j$
 
-    Shapes: x (m, n), W (n, k), b (k,), y (m, k).
+    Shapes: x (m, n), W (n, k), b (k,), y (m, k). With bias=False there is no b, and what is
+    said of it below is left out: W is the one parameter, and the map is linear.
     Source: Goodfellow, Bengio & Courville (2016), Deep Learning, section 6.5.
     """
 
     n: int
     piecewise_linear = True
+    bias = True
 
-    def __init__(self, n: int, k: int):
+    def __init__(self, n: int, k: int, bias: bool = True):
         self.n, self.k = whole_number("Dense: n", n), whole_number("Dense: k", k)
         self.shapes = ((self.n, self.k), (self.k,))
+        if not truth("Dense: bias", bias):
+            self.bias, self.shapes = False, self.shapes[:1]
 
-    def forward(self, x, W, b):
+    def forward(self, x, W, b=None):
         y = x @ W
-        y += b
+        if self.bias:
+            y += b
         return y
 
-    def dx(self, dy, x, y, W, b):
+    def dx(self, dy, x, y, W, b=None):
         r"""(1a) Only $y_{ij}$ with the same row i sees $x_{ip}$, with slope $W_{pj}$:
         $dx_{ip} = \sum_j dy_{ij} W_{pj}$, so $dx = dy\,W^\top$ (m, n).
         """
         return dy @ W.T
 
-    def dparams(self, dy, x, y, W, b):
+    def dparams(self, dy, x, y, W, b=None):
         r"""(1b) Each row i sees $W_{pj}$ with slope $x_{ip}$: $dW = x^\top dy$ (n, k).
 
         (1c) Each row i sees $b_j$ with slope 1: $db_j = \sum_i dy_{ij}$ (k,).
         """
-        return x.T @ dy, array_namespace(dy).sum(dy, axis=0)
+        dW = x.T @ dy
+        return (dW, array_namespace(dy).sum(dy, axis=0)) if self.bias else (dW,)
 
-    def tangent(self, u, x, y, W, b):
+    def tangent(self, u, x, y, W, b=None):
         r"""(1d) $(x + u)W + b = y + uW$: the step u moves y by $uW$ (m, k)."""
         return u @ W
 
-    def tangent_dparams(self, dy, u, x, y, W, b):
+    def tangent_dparams(self, dy, u, x, y, W, b=None):
         r"""(1e) (1d) is (1) with u for x and without b: $dW = u^\top dy$ and $db = 0$."""
-        return u.T @ dy, array_namespace(b).zeros_like(b)
+        dW = u.T @ dy
+        return (dW, array_namespace(b).zeros_like(b)) if self.bias else (dW,)
 
 
 class LeakyReLU(Layer):
@@ -171,3 +179,21 @@ def require(layer, *methods):
             f"{type(layer).__name__}: expected a layer with {', '.join(methods)}; missing: "
             f"{', '.join(missing)} (minigan.Layer says what each computes)"
         )
+
+
+def mixing(f, x):
+    r"""How far a row of f(x) moves, at most, when the other row of x (2, n) is changed.
+
+    It is 0 if each row of f(x) is made of its own row of x, as in every layer of this library.
+    A layer that also reads the other rows, as a batch normalisation does, mixes them.
+    """
+    rows, before = to_numpy(x), to_numpy(f(x))
+    if len(before) != 2 or not (to_numpy(f(x)) == before).all():  # it draws random numbers
+        return 0.0
+    moves = []
+    for i in (0, 1):
+        changed = rows.copy()
+        changed[i] = 0.3 * rows[i] + 0.1
+        after = to_numpy(f(asarray_like(changed, x)))
+        moves.append(abs(after - before)[1 - i].max())
+    return float(max(moves))

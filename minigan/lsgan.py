@@ -1,4 +1,4 @@
-r"""Chapter 9. Least squares.
+r"""Chapter 10. Least squares.
 
 The score is pulled towards a number instead of being pushed past zero: b for real rows, a
 for generated ones, and G pulls its own towards c. A row far on the right side of the

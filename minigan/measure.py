@@ -1,4 +1,4 @@
-r"""Chapter 12. How a derivative is measured.
+r"""Chapter 13. How a derivative is measured.
 
 A backward pass is a claim: this array is $\partial L/\partial x$. The claim is tested
 against the forward pass alone, which knows nothing of derivatives, in three ways.
@@ -29,7 +29,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .arrays import Array, array_namespace, asarray_like, to_numpy
+from .arrays import Array, array_namespace, asarray_like, stream, to_numpy
 from .errors import MiniganError
 
 H = 1e-30
@@ -79,7 +79,11 @@ def gradient_of(
     shape. Beyond, the slopes are those along eight random directions (8, size).
     """
     size = int(np.prod(x.shape))
-    directions = np.random.default_rng(seed).standard_normal((8, size)) if size > FULL else None
+    directions = (
+        stream(seed, "directions of a gradient").standard_normal((8, size))
+        if size > FULL
+        else None
+    )
     measure, real = METHODS[method], to_numpy(x).dtype
     slopes = [
         float(measure(f, x, asarray_like(u.reshape(x.shape).astype(real), x)))

@@ -25,7 +25,7 @@ import numpy as np
 
 from .arrays import Array, array_namespace, asarray_like, check_memory
 from .errors import MiniganError, whole_number, word
-from .layers import Dense, LeakyReLU, Sigmoid, require
+from .layers import Dense, LeakyReLU, Sigmoid, mixing, require
 
 
 class Network:
@@ -77,7 +77,7 @@ class Network:
         sizes = [sum(math.prod(p.shape) for p in params) for params in self.params]
         lines = [f"{type(self).__name__} of {sum(sizes):,} parameters"]
         for layer, size in zip(self.layers, sizes):
-            lines.append(f"  {layer!r:<24}{size:>12,}" if size else f"  {layer!r}")
+            lines.append(f"  {layer!r:<32}{size:>12,}" if size else f"  {layer!r}")
         return "\n".join(lines)
 
     def forward(self, x: Array) -> list[Array]:
@@ -122,7 +122,7 @@ class Network:
         A parameter touches the loss only through its own layer's output $x_l$, whose share
         of the loss is $\delta_l$: hence one product per layer, and no order among them.
         factors (m, 1) : numbers by which row i of every delta is multiplied first.
-        tangents : of a penalty on the slopes (chapter 10), whose gradient is added to that of
+        tangents : of a penalty on the slopes (chapter 11), whose gradient is added to that of
             the factors; without factors it stands alone
         """
         xp, grads = array_namespace(self.theta), []
@@ -169,9 +169,42 @@ def layer_gradient(layer, factors, delta, u, x, y, params):
     if factors is None:
         return layer.tangent_dparams(delta, u, x, y, *params)
     if type(layer) is Dense:
-        return (factors * x + u).T @ delta, factors.T @ delta
+        dW = (factors * x + u).T @ delta
+        return (dW, factors.T @ delta) if layer.bias else (dW,)
     own = layer.dparams(factors * delta, x, y, *params)
     return [a + b for a, b in zip(own, layer.tangent_dparams(delta, u, x, y, *params))]
+
+
+ROW_BY_ROW = {
+    "G": "a sample must not depend on those that are drawn beside it",
+    "D": "the pass that serves both players (19) takes each score to be that of one row alone",
+}
+
+
+def check_player(name, network, rows, k):
+    r"""Raises MiniganError if "G" or "D" does not make k columns of each of two rows alone."""
+    try:
+        shape = tuple(network.forward(rows)[-1].shape)
+    except (ValueError, TypeError) as error:
+        raise MiniganError(f"{name}, given rows of {rows.shape[1]} columns: {error}") from None
+    if shape != (2, k):
+        raise MiniganError(f"{name}: two rows must give shape (2, {k}), got {shape}")
+    if mixing(lambda x: network.forward(x)[-1], rows) > 0:
+        raise MiniganError(
+            f"{name}: a row of the output changes when another row of the input does, but "
+            f"{ROW_BY_ROW[name]}; leave out what mixes rows, such as a batch normalisation"
+        )
+
+
+def check_unbiased(name, network, game):
+    r"""Raises MiniganError if the network ends in a bias; the game gives it no gradient."""
+    last = network.layers[-1]
+    if isinstance(last, Dense) and last.bias:
+        raise MiniganError(
+            f"{name}: a number added to every score leaves the loss of {game} as it is, so the "
+            "last layer's bias has no gradient, only rounding errors; write "
+            f"Dense({last.n}, {last.k}, bias=False), and theta without its last number"
+        )
 
 
 def he(rng, n, k):
@@ -195,13 +228,13 @@ INITS = {"he": he, "glorot": glorot}
 OUTPUTS = {"linear": (), "sigmoid": (Sigmoid(),)}
 
 
-def mlp_layers(sizes, slope, output):
+def mlp_layers(sizes, slope, output, bias=True):
     r"""Dense, LeakyReLU, Dense, …, Dense, and the output's layer: "linear" has none."""
     word("output", output, tuple(OUTPUTS))
     layers = []
     for n, k in zip(sizes[:-1], sizes[1:]):
         layers += [Dense(n, k), LeakyReLU(slope)]
-    layers[-1:] = OUTPUTS[output]
+    layers[-2:] = [Dense(n, k, bias), *OUTPUTS[output]]
     return layers
 
 
@@ -212,6 +245,7 @@ def mlp(
     slope: float = 0.2,
     output: str = "linear",
     init: str = "he",
+    bias: bool = True,
     dtype: str = "float32",
     like: Array | None = None,
 ) -> Network:
@@ -222,6 +256,7 @@ def mlp(
     slope : LeakyReLU's slope below zero
     output : "linear" or "sigmoid"
     init : "he" (12) or "glorot" (13)
+    bias : of the last Dense layer; the others always have one
     dtype : of theta
     like : theta is made in the library and on the device of this array; None is NumPy
     """
@@ -229,10 +264,12 @@ def mlp(
     if len(sizes) < 2:
         raise MiniganError(f"sizes: expected at least two widths, got {sizes}")
     draw = INITS[word("init", init, tuple(INITS))]
-    layers = mlp_layers(sizes, slope, output)
+    layers = mlp_layers(sizes, slope, output, bias)
     dense = [layer for layer in layers if isinstance(layer, Dense)]
-    size = sum((layer.n + 1) * layer.k for layer in dense)
+    size = sum(math.prod(shape) for layer in dense for shape in layer.shapes)
     check_memory(f"a network of the widths {' '.join(map(str, sizes))}", 40 * size)
-    parts = [(draw(rng, layer.n, layer.k).ravel(), np.zeros(layer.k)) for layer in dense]
-    theta = np.concatenate([part for pair in parts for part in pair]).astype(dtype)
+    parts = []
+    for layer in dense:
+        parts += [draw(rng, layer.n, layer.k).ravel(), np.zeros(layer.k * layer.bias)]
+    theta = np.concatenate(parts).astype(dtype)
     return Network(layers, theta if like is None else asarray_like(theta, like))

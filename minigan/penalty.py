@@ -1,4 +1,4 @@
-r"""Chapter 10. Penalties on the slope, and the derivative of a derivative by hand.
+r"""Chapter 11. Penalties on the slope, and the derivative of a derivative by hand.
 
 A critic may change by at most 1 per unit of distance. Instead of clipping its weights, a
 penalty P in its loss asks something of its slopes $g_i = \nabla_x D(x_i)$ at some rows $x_i$.

@@ -1,4 +1,4 @@
-r"""Chapter 19. The training loop, as a generator of records.
+r"""Chapter 20. The training loop, as a generator of records.
 
     for record in minigan.train(model, data, steps=1000):
         ...                     # plot it, log it, break
@@ -8,6 +8,7 @@ reports. The loop holds nothing: what must be kept to go on later is the model a
 `TrainState`.
 """
 
+import contextlib
 import ctypes
 import math
 import os
@@ -15,36 +16,45 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .arrays import array_namespace
+from .arrays import array_namespace, stream
 from .data import Batches, as_dataset
 from .errors import DataError, DivergedError, whole_number
 
 
 @dataclass
 class TrainState:
-    r"""Where a run stands: its seed, steps taken, rows consumed, and its random numbers."""
+    r"""Where a run stands: its seed, steps taken, rows consumed, and its random numbers.
+
+    rng is the generator of the noise, penalty_rng that of a penalty's points. The order of the
+    rows needs none: it follows from the seed and the rows consumed.
+    """
 
     seed: int = 0
     step: int = 0
     rows: int = 0
     rng: "np.random.Generator | None" = field(default=None, repr=False)
+    penalty_rng: "np.random.Generator | None" = field(default=None, repr=False)
 
     def __post_init__(self):
         for name in ("seed", "step", "rows"):
             setattr(self, name, whole_number(name, getattr(self, name), "[0, 9e15]"))
-        # The weights are drawn from `seed` and the batches from (`seed`, epoch).
-        self.rng = self.rng or np.random.default_rng([self.seed, 0x6E6F697365])
+        self.rng = self.rng or stream(self.seed, "noise of the training")
+        self.penalty_rng = self.penalty_rng or stream(self.seed, "points of the penalty")
 
     def to_dict(self):
         r"""The state as JSON can hold it."""
-        rng = self.rng.bit_generator.state
-        return {"seed": self.seed, "step": self.step, "rows": self.rows, "rng": rng}
+        about = {"seed": self.seed, "step": self.step, "rows": self.rows}
+        for name in ("rng", "penalty_rng"):
+            about[name] = getattr(self, name).bit_generator.state
+        return about
 
     @classmethod
     def from_dict(cls, about):
         r"""The state that `to_dict` described; other keys are ignored."""
         state = cls(about["seed"], about["step"], about["rows"])
         state.rng.bit_generator.state = about["rng"]
+        if "penalty_rng" in about:  # in older runs the noise's generator served the penalty too
+            state.penalty_rng.bit_generator.state = about["penalty_rng"]
         return state
 
 
@@ -69,7 +79,7 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
     data, steps = as_dataset(data), whole_number("steps", steps, "[0, inf)")
     check_fit(model, data)
     state = state or TrainState(seed)
-    batches = Batches(data, batch_size, state.seed, state.rows, to=model.asarray)
+    batches = Batches(data, batch_size, state.seed, state.rows, to=model.standardised)
     keep_heap()
     accelerate(model)
     return _records(model, batches, steps, state)
@@ -77,14 +87,33 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
 
 def _records(model, batches, steps, state):
     while state.step < steps:
-        with np.errstate(over="ignore", invalid="ignore"):  # check_finite explains it better
-            record = model.iteration(batches, state.rng)
+        part = state.step / steps if model.lr_decay else 0.0
+        with decayed(model, part), np.errstate(over="ignore", invalid="ignore"):
+            record = model.iteration(batches, state.rng, state.penalty_rng)
         record = {name: float(value.real) for name, value in record.items()}
         state.step += 1
         state.rows = batches.rows
         if not all(map(math.isfinite, record.values())):
             check_finite(model, record, state.step)
         yield {"step": state.step, **record}
+
+
+@contextlib.contextmanager
+def decayed(model, part):
+    r"""Within, both learning rates are smaller by a part, and afterwards what they were.
+
+    (98) With `lr_decay`, $\eta_t = (1 - t/T)\,\eta$ in the iteration after the first t of T.
+
+    A run that goes on to a larger T takes the rates of that T from there.
+    """
+    rates = [(rule, rule.lr) for rule in (model.G_optimizer, model.D_optimizer) if part]
+    for rule, lr in rates:
+        rule.lr = (1 - part) * lr
+    try:
+        yield
+    finally:
+        for rule, lr in rates:
+            rule.lr = lr
 
 
 def keep_heap():
@@ -107,9 +136,10 @@ def check_fit(model, data):
     n = data.x.shape[1]
     if n != model.n_data:
         raise DataError(f"data: {data.name} has {n} columns, the model needs {model.n_data}")
-    if model.output == "sigmoid" and not (data.x.min() >= 0 and data.x.max() <= 1):
+    low, high = ((value - model.shift) / model.scale for value in (data.x.min(), data.x.max()))
+    if model.output == "sigmoid" and not (low >= 0 and high <= 1):
         raise DataError(
-            f"data: {data.name} goes from {data.x.min():g} to {data.x.max():g}, but a sigmoid "
+            f"data: {data.name} goes from {low:g} to {high:g}, but a sigmoid "
             "output stays in [0, 1]; scale the data, or use output='linear'"
         )
     if model.n_condition and data.labels is None:

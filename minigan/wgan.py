@@ -1,4 +1,4 @@
-r"""Chapter 8. The Wasserstein GAN.
+r"""Chapter 9. The Wasserstein GAN.
 
 The score is no longer a logit. By the Kantorovich–Rubinstein duality the earth mover's
 distance between the data and the generated rows is
@@ -10,6 +10,12 @@ nearly to the optimum, by several descent steps for each of the generator's, and
 sign turned, estimates W (times the Lipschitz constant that the clip happens to allow).
 G then descends the estimate. Changed against the GAN: the losses, a clip that bounds the
 critic's slope, several critic steps, and RMSProp, as momentum proved unstable with it.
+
+A number added to all scores drops out of the difference, so the derivative by a bias of the
+last layer is zero, and the critic has no such bias. If it had one, its gradient, a sum over
+real rows and one over generated rows that cancel, would be zero only up to rounding; and
+RMSProp and Adam divide a gradient by its own size, so a step made of rounding errors is as
+long as any other. To such optimisers a gradient near zero is nothing like a gradient of zero.
 """
 
 from dataclasses import dataclass
@@ -27,6 +33,7 @@ class Wasserstein(Game):
     r"""What WGAN and WGAN-GP share: the two losses and a critic that takes more steps."""
 
     n_critic: int = parameter(5, "the critic's steps per step of the generator", "[1, inf)")
+    shift_invariant = True
 
     def critic_steps(self):
         return self.n_critic
@@ -45,8 +52,10 @@ class Wasserstein(Game):
         return wasserstein(s_fake, +1.0)
 
     def report(self, loss_D, ds_real, ds_fake):
-        r"""`w_estimate` $= \mathrm{mean}\,D(x) - \mathrm{mean}\,D(G(z)) = -L_D$."""
-        return {"w_estimate": -loss_D}
+        r"""`w_estimate` $= \mathrm{mean}\,D(x) - \mathrm{mean}\,D(G(z)) = -L_D$, a distance in
+        units of the data, times `scale` if they were divided by it.
+        """
+        return {"w_estimate": -loss_D * self.scale}
 
 
 @dataclass(eq=False, kw_only=True, repr=False)

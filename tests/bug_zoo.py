@@ -20,16 +20,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigan import CGAN, GAN, WGAN, Adam, Dense, LeakyReLU, Network, Sigmoid
+from minigan import CGAN, GAN, R3GAN, WGAN, Adam, Dense, LeakyReLU, Network, Sigmoid
 from minigan.data import Batches
 from minigan.game import Game
 from minigan.losses import bce_with_logits
 from minigan.optim import Optimizer
-from minigan.penalty import gradient_penalty
+from minigan.penalty import gradient_penalty, zero_centred_penalty
 
 TESTS = Path(__file__).parent
 ZOO = []
 STEPS = "test_games.py::test_eq17_eq18_eq19_eq19a_gradients_equal_autograds[numpy-{}]"
+R1 = "test_penalty.py::test_eq92_eq93_eq34_r1_is_autograds_value_and_its_second_order"
+PAIR = "test_games.py::test_eq94_eq95_the_relativistic_losses_compare_row_with_row[numpy]"
 WALKS = "test_games.py::test_three_iterations_move_both_players_as_the_reference_does[numpy-{}]"
 
 
@@ -121,8 +123,8 @@ def the_generators_gradient_does_not_pass_through_D(patch):
 def elementwise_product_for_a_matrix_product(patch):
     dx = Dense.dx
 
-    def elementwise(self, dy, x, y, W, b):
-        return dy * W.T if dy.shape == W.T.shape else dx(self, dy, x, y, W, b)
+    def elementwise(self, dy, x, y, W, *b):
+        return dy * W.T if dy.shape == W.T.shape else dx(self, dy, x, y, W, *b)
 
     patch.setattr(Dense, "dx", elementwise)
 
@@ -139,8 +141,8 @@ def the_bias_gradient_is_averaged_twice(patch):
     dparams = Dense.dparams
 
     def twice(self, dy, x, *args):
-        dW, db = dparams(self, dy, x, *args)
-        return dW, db / len(dy)
+        dW, *db = dparams(self, dy, x, *args)
+        return (dW, *(each / len(dy) for each in db))
 
     patch.setattr(Dense, "dparams", twice)
 
@@ -417,6 +419,103 @@ def the_penalty_without_its_second_derivative(patch):
         return value, 0 * dtheta
 
     everywhere(patch, gradient_penalty, wrong)
+
+
+@bug(
+    "R1 = gamma / 2 * g.square().sum(1).mean()\nloss_D += R1.detach()",
+    "R1 is in the loss and not in its gradient. The printed loss looks right and D is free: "
+    "the players circle, as they do without a penalty.",
+    "a user's own R3GAN, and the change proposed to the authors' in its issue 20",
+    R1,
+    "test_penalty.py::test_eq92_eq93_eq34_r1s_gradient_is_the_complex_steps[numpy]",
+    STEPS.format("r3gan"),
+)
+def the_zero_centred_penalty_detached(patch):
+    def wrong(D, *args, **options):
+        value, dtheta = zero_centred_penalty(D, *args, **options)
+        return value, 0 * dtheta
+
+    everywhere(patch, zero_centred_penalty, wrong)
+
+
+@bug(
+    "real = softplus(-D(x))\ng = grad(real.sum(), x)    # for grad(D(x).sum(), x)",
+    "The slope is that of the loss and not of the score: D's slope times σ(−s). Where D is "
+    "sure the penalty falls silent, so D can escape it by being sure.",
+    "a popular StyleGAN for PyTorch (style-based-gan-pytorch, issue 34)",
+    R1,
+)
+def softplus_before_R1(patch):
+    def wrong(D, x, gamma=1.0, n=None):
+        trace, m = D.forward(x), len(x)
+        w = 1 / (1 + np.exp(trace[-1]))
+        deltas = D.deltas(trace, np.ones_like(w))
+        u = gamma / m * w**2 * deltas[0]
+        dtheta = D.accumulate(trace, deltas, tangents=D.tangents(trace, u))
+        return np.sum(u * deltas[0]) / 2, dtheta
+
+    everywhere(patch, zero_centred_penalty, wrong)
+
+
+@bug(
+    "R1 = gamma / 2 * slopes(fake).square().sum(1).mean()    # for slopes(real)",
+    "That is R2 alone. While the fakes are far from the data, D is flat where they are and as "
+    "steep as it likes at the data.",
+    "ports that reuse the rows of another penalty, or the last batch that went through D",
+    STEPS.format("r3gan"),
+    "test_penalty.py::test_eq96_the_penalty_of_the_game_is_r1_and_r2[R3GAN]",
+)
+def R1_at_generated_rows_only(patch):
+    def R2(self, x, x_fake, c, rng):
+        rows = self.D_input(x_fake, c)
+        return zero_centred_penalty(self.D, rows, self.gamma, self.n_data)
+
+    patch.setattr(R3GAN, "penalty", R2)
+
+
+@bug(
+    "g.square().mean()    # for g.square().sum(dim=1).mean()",
+    "The slope's square is divided by the number of columns: with 784 pixels γ = 1 acts as "
+    "γ = 0.0013, and a γ from a paper does nothing.",
+    "R1 ports that take the mean over everything",
+    R1,
+    STEPS.format("r3gan"),
+)
+def the_penalty_averaged_over_the_columns(patch):
+    def wrong(D, x, gamma=1.0, n=None):
+        return zero_centred_penalty(D, x, gamma / x[:, :n].shape[1], n)
+
+    everywhere(patch, zero_centred_penalty, wrong)
+
+
+@bug(
+    "loss_D = softplus(D(real) - D(fake)).mean()",
+    "D learns to put the data below the fakes, and G, whose sign is the other one, follows D "
+    "away from the data.",
+    "relativistic losses, where one sign alone says which rows are real",
+    PAIR,
+    STEPS.format("r3gan"),
+)
+def the_relativistic_pair_exchanged(patch):
+    right = R3GAN.D_loss
+
+    def exchanged(self, s_real, s_fake):
+        loss, ds_fake, ds_real = right(self, s_fake, s_real)
+        return loss, ds_real, ds_fake
+
+    patch.setattr(R3GAN, "D_loss", exchanged)
+
+
+@bug(
+    "loss_G = softplus(-D(fake)).mean()    # D(real) is not in it",
+    "Only D compares. But a relativistic D says nothing about a single score, which may drift "
+    "by any constant: G's gradient swells or dies with the drift.",
+    "GANs turned relativistic in the loss of D alone",
+    PAIR,
+    STEPS.format("r3gan"),
+)
+def the_generators_half_of_the_pair_missing(patch):
+    patch.setattr(R3GAN, "G_loss", lambda self, s_real, s_fake: bce_with_logits(s_fake, 1.0))
 
 
 # ---- the optimisers ----

@@ -90,10 +90,12 @@ class PReLU:
         return (xp.sum(xp.where(xp.real(x) > 0, 0.0, dy * u), axis=0),)
 
 
-def stack(widths, activation=lambda k: Softplus(), seed=0, dtype="float64"):
-    """A network of Dense layers with activations for k columns between them."""
-    layers, rng = [Dense(widths[0], widths[1])], np.random.default_rng(seed)
-    for n, k in zip(widths[1:-1], widths[2:]):
-        layers += [activation(n), Dense(n, k)]
+def stack(widths, activation=lambda k: Softplus(), seed=0, dtype="float64", bias=True):
+    """A network of Dense layers, the last with a bias or without, and activations for k columns
+    between them."""
+    layers, rng = [], np.random.default_rng(seed)
+    for n, k in zip(widths[:-1], widths[1:]):
+        layers += [Dense(n, k), activation(k)]
+    layers[-2:] = [Dense(n, k, bias)]
     size = sum(math.prod(s) for layer in layers for s in getattr(layer, "shapes", ()))
     return Network(layers, (rng.standard_normal(size) / 2).astype(dtype))

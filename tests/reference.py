@@ -9,11 +9,12 @@ import numpy as np
 from autograd import grad
 
 
-def network(theta, sizes, x, slope, output="linear"):
+def network(theta, sizes, x, slope, output="linear", bias=True):
+    """`bias`: of the last layer."""
     at = 0
     for i, (n, k) in enumerate(zip(sizes[:-1], sizes[1:])):
         W = anp.reshape(theta[at : at + n * k], (n, k))
-        b = theta[at + n * k : at + n * k + k]
+        b = theta[at + n * k : at + n * k + k] if bias or i < len(sizes) - 2 else 0.0
         at += n * k + k
         x = anp.dot(x, W) + b
         if i < len(sizes) - 2:
@@ -76,7 +77,7 @@ class Reference:
         self.G_sizes = (model.n_noise + width, *model.G_hidden, model.n_data)
         self.D_sizes = (model.n_data + width, *model.D_hidden, 1)
         self.slope, self.output, self.n_classes = model.slope, model.output, n_classes
-        self.of_D, self.of_G = D_loss, G_loss
+        self.of_D, self.of_G, self.bias = D_loss, G_loss, not model.shift_invariant
 
     def join(self, rows, labels):
         if not self.n_classes:
@@ -87,7 +88,7 @@ class Reference:
         return network(G, self.G_sizes, self.join(z, labels), self.slope, self.output)
 
     def score(self, D, x, labels):
-        return network(D, self.D_sizes, self.join(x, labels), self.slope)
+        return network(D, self.D_sizes, self.join(x, labels), self.slope, bias=self.bias)
 
     def D_loss(self, D, x, x_fake, labels, eps=None):
         loss = self.of_D(self.score(D, x, labels), self.score(D, x_fake, labels))

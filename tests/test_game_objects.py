@@ -1,4 +1,4 @@
-"""Chapters 5 to 11: a game as an object. Its parameters and what is refused, networks of the
+"""Chapters 6 to 11: a game as an object. Its parameters and what is refused, networks of the
 reader's own, copies of it, and the samples that it is asked for."""
 
 import copy
@@ -33,6 +33,7 @@ from minigan import (
     mlp,
     train,
 )
+from minigan.arrays import stream
 from minigan.cgan import Conditional
 from minigan.data import Batches, Dataset
 from minigan.fast import accelerate
@@ -194,16 +195,20 @@ def test_both_players_get_the_rate_they_were_given():
     assert [wgan.G_optimizer.rho, wgan.D_optimizer.rho] == [0.99, 0.99]
 
 
-def test_the_weights_are_drawn_from_the_seed_g_first():
+def test_each_players_weights_have_a_stream_of_their_own():
     options = {"slope": 0.3, "init": "glorot", "dtype": "float64"}
     model = GAN(**SMALL, **options, seed=5, output="linear")
-    rng = np.random.default_rng(5)
-    for network, sizes in ((model.G, (3, 6, 4)), (model.D, (4, 5, 2, 1))):
-        expected = mlp(sizes, rng, **options)
+    for player, sizes in (("G", (3, 6, 4)), ("D", (4, 5, 2, 1))):
+        network = getattr(model, player)
+        expected = mlp(sizes, stream(5, f"weights of {player}"), **options)
         np.testing.assert_array_equal(network.theta, expected.theta)
         assert network.theta.dtype == np.float64
         assert network.layers[1].slope == 0.3
-    assert (GAN(**SMALL, seed=6).G.theta != GAN(**SMALL, seed=5).G.theta).any()
+    wider = GAN(**SMALL | {"G_hidden": (9, 9)}, **options, seed=5)
+    np.testing.assert_array_equal(wider.D.theta, model.D.theta)
+    other = GAN(**SMALL, **options, seed=6)
+    assert (other.G.theta != model.G.theta).any()
+    assert (other.D.theta != model.D.theta).any()
 
 
 def abroad(n):
@@ -216,7 +221,7 @@ def test_a_game_is_made_in_its_backends_library(monkeypatch):
     class Library:
         zeros = staticmethod(lambda n: abroad(n))
 
-    monkeypatch.setattr("minigan.game.backend", lambda name: asked.append(name) or Library)
+    monkeypatch.setattr("minigan.players.backend", lambda name: asked.append(name) or Library)
     model = GAN(**SMALL, backend="cupy")
     assert asked == ["cupy"]
     assert type(model.G.theta) is type(model.D.theta) is type(abroad(0))
@@ -290,7 +295,8 @@ every_own = pytest.mark.parametrize("name", OWN)
 def with_own_networks(name, **more):
     """A game of layers that the library does not know, from 3 columns of noise to 4 of data."""
     cls, n = OWN[name]
-    critic = stack((4 + n, 5, 1), PReLU, 1) if cls is WGANGP else stack((4 + n, 5, 1), seed=1)
+    activation = PReLU if cls is WGANGP else lambda k: Softplus()
+    critic = stack((4 + n, 5, 1), activation, 1, bias=cls not in (WGAN, WGANGP))
     more |= {"n_classes": n} if n else {}
     return cls(G=stack((3 + n, 6, 4)), D=critic, **more)
 
@@ -365,9 +371,12 @@ def test_eq17_eq18_eq19_hold_for_layers_that_minigan_does_not_know(name):
 def test_they_train_and_the_quick_ways_leave_their_numbers_alone(name):
     data = Dataset(np.random.default_rng(0).random((40, 4)), np.arange(40) % 3)
     quick, plain = with_own_networks(name), with_own_networks(name)
-    batches, rng = Batches(data, 8, to=plain.asarray), TrainState().rng
+    batches, state = Batches(data, 8, to=plain.asarray), TrainState()
     for record in train(quick, data, 3, batch_size=8):
-        assert {"step": record["step"], **plain.iteration(batches, rng)} == record
+        assert {
+            "step": record["step"],
+            **plain.iteration(batches, state.rng, state.penalty_rng),
+        } == record
     assert (plain.G.theta != with_own_networks(name).G.theta).all()
     np.testing.assert_array_equal(quick.G.theta, plain.G.theta)
     np.testing.assert_array_equal(quick.D.theta, plain.D.theta)

@@ -1,4 +1,4 @@
-"""Chapters 5 to 11, end to end: what one step does to θ_G and θ_D, against HIPS autograd and
+"""Chapters 6 to 11, end to end: what one step does to θ_G and θ_D, against HIPS autograd and
 against the complex step. Test suites of published GANs never compared the generator's
 gradient through the critic; here it is the first thing compared."""
 
@@ -35,6 +35,7 @@ from minigan.lab.models import MODELS
 from minigan.penalty import gradient_penalty, zero_centred_penalty
 
 GP_ADAM = functools.partial(ReferenceAdam, beta2=0.9)
+R3_ADAM = functools.partial(ReferenceAdam, beta2=0.99, beta1=0.0)
 
 GAMES = {
     "gan": (GAN, {}, reference.gan_D, reference.gan_G, ReferenceAdam),
@@ -59,9 +60,9 @@ GAMES = {
         functools.partial(reference.lsgan_G, c=0.25),
         ReferenceAdam,
     ),
-    "r3gan": (R3GAN, {"gamma": 0.7}, reference.r3gan_D, reference.r3gan_G, ReferenceAdam),
-    "r3gan-0": (R3GAN, {"gamma": 0.0}, reference.r3gan_D, reference.r3gan_G, ReferenceAdam),
-    "cr3gan": (CR3GAN, {"n_classes": 3}, reference.r3gan_D, reference.r3gan_G, ReferenceAdam),
+    "r3gan": (R3GAN, {"gamma": 0.7}, reference.r3gan_D, reference.r3gan_G, R3_ADAM),
+    "r3gan-0": (R3GAN, {"gamma": 0.0}, reference.r3gan_D, reference.r3gan_G, R3_ADAM),
+    "cr3gan": (CR3GAN, {"n_classes": 3}, reference.r3gan_D, reference.r3gan_G, R3_ADAM),
     "cwgan": (CWGAN, {"n_classes": 3}, reference.wgan_D, reference.wgan_G, ReferenceRMSProp),
     "cwgan-gp": (CWGANGP, {"n_classes": 3}, reference.wgan_D, reference.wgan_G, GP_ADAM),
     "clsgan": (CLSGAN, {"n_classes": 3}, reference.lsgan_D, reference.lsgan_G, ReferenceAdam),
@@ -190,9 +191,14 @@ def test_eq17_eq18_gradients_equal_the_complex_step_and_eq19_eq19a_the_plain_one
 @every_way
 @every_game
 def test_three_iterations_move_both_players_as_the_reference_does(lib64, game, how):
-    """Loss, backward pass, optimiser, clip and their order, all at once."""
-    small = SmallGame(game, lib64)
+    """Loss, backward pass, optimiser, clip and their order, all at once.
+
+    With this seed every unit of D bends for some row. The bias of one that does not would have
+    no gradient but rounding errors, of which Adam makes steps.
+    """
+    small = SmallGame(game, lib64, seed=1)
     G_rule, D_rule = small.optimizer(small.model.lr), small.optimizer(small.model.D_lr)
+    sure = np.ones(small.D.shape, bool)
     for _ in range(3):
         G_gradient, D_gradient = small.expected()
         small.G, small.D = G_rule.step(small.G, G_gradient), D_rule.step(small.D, D_gradient)
@@ -200,8 +206,9 @@ def test_three_iterations_move_both_players_as_the_reference_does(lib64, game, h
             small.D = np.array([min(max(w, -0.01), 0.01) for w in small.D])
         small.play(how)
         assert relative(small.model.G.theta, small.G) < 1e-12
-        free = -1 if "r3gan" in game else None  # the last bias: rounding alone moves it there
-        assert relative(small.model.D.theta[:free], small.D[:free]) < 1e-12
+        if "r3gan" in game:  # a bias that moves all scores alike: Adam magnifies its rounding
+            sure &= abs(D_gradient) > 1e-15
+        assert relative(to_numpy(small.model.D.theta)[sure], small.D[sure]) < 1e-12
 
 
 @every_game

@@ -1,4 +1,4 @@
-"""Chapter 12: the judge is judged. What is right passes, and every kind of wrong is caught."""
+"""Chapters 13 and 17: the judge is judged. What is right passes, and every kind of wrong is caught."""
 
 import functools
 import math
@@ -99,12 +99,13 @@ def results(checks):
 def test_a_third_partys_layer_is_proven_by_one_call(lib64, drawn):
     layer, *arrays = drawn
     checks = check_layer(layer, *map(lib64.array, arrays))
-    names = ["dx", "dparams[0]", "tangent", "adjoint"]
+    names = ["dx", "dparams[0]", "tangent", "rows", "adjoint"]
     if len(arrays) == 1:
         names.remove("dparams[0]")
     assert results(checks) == dict.fromkeys(names, True), checks
-    assert [check.method for check in checks] == ["complex step"] * (len(names) - 1) + [
-        "adjoint"
+    assert [check.method for check in checks] == ["complex step"] * (len(names) - 2) + [
+        "comparison",
+        "adjoint",
     ]
 
 
@@ -115,7 +116,8 @@ def test_eq38_central_differences_prove_smooth_layers_to_1e7(lib64, drawn):
     for check in check_layer(
         layer, lib64.array(x), *map(lib64.array, params), method="central difference"
     ):
-        assert check.tolerance == (1e-13 if check.method == "adjoint" else 1e-7)
+        limits = {"adjoint": 1e-13, "comparison": 0.0, "central difference": 1e-7}
+        assert check.tolerance == limits[check.method]
         assert check.passed, check
 
 
@@ -129,7 +131,7 @@ def test_eq38_central_differences_prove_smooth_layers_to_1e7(lib64, drawn):
 )
 def test_a_layer_is_checked_for_what_it_has(layer, names):
     checks = check_layer(layer, *on_host((3, 4), *getattr(layer, "shapes", ())))
-    assert results(checks) == dict.fromkeys([*names.split(), "adjoint"], True), checks
+    assert results(checks) == dict.fromkeys([*names.split(), "rows", "adjoint"], True), checks
 
 
 def test_eq1e_a_wrong_gradient_of_the_tangent_is_caught(lib64):
@@ -247,7 +249,12 @@ def test_a_wrong_dx_is_caught_twice(wrong):
             return WRONG_DX[wrong](super().dx(dy, x, y))
 
     x = np.random.default_rng(0).standard_normal((3, 4))
-    assert results(check_layer(Wrong(), x)) == {"dx": False, "tangent": True, "adjoint": False}
+    assert results(check_layer(Wrong(), x)) == {
+        "dx": False,
+        "tangent": True,
+        "rows": True,
+        "adjoint": False,
+    }
 
 
 def test_a_wrong_tangent_is_caught_twice(lib64):
@@ -256,7 +263,7 @@ def test_a_wrong_tangent_is_caught_twice(lib64):
             return u * (1 - y)
 
     found = results(check_layer(Wrong(), fixed(lib64)))
-    assert found == {"dx": True, "tangent": False, "adjoint": False}
+    assert found == {"dx": True, "tangent": False, "rows": True, "adjoint": False}
 
 
 def test_eq36_catches_two_wrongs_that_agree_with_each_other(lib64):
@@ -270,7 +277,7 @@ def test_eq36_catches_two_wrongs_that_agree_with_each_other(lib64):
             return self.dx(u, x, y)
 
     found = results(check_layer(Wrong(), fixed(lib64)))
-    assert found == {"dx": False, "tangent": False, "adjoint": True}
+    assert found == {"dx": False, "tangent": False, "rows": True, "adjoint": True}
 
 
 def test_a_wrong_parameter_gradient_is_caught_and_its_worst_entry_named():
@@ -291,6 +298,7 @@ def test_a_wrong_parameter_gradient_is_caught_and_its_worst_entry_named():
         "tangent": True,
         "tangent_dparams[0]": True,
         "tangent_dparams[1]": True,
+        "rows": True,
         "adjoint": True,
     }
     place, numbers = checks[1].worst.split(": ")
@@ -383,7 +391,8 @@ def test_eq37_every_layer_of_a_network_has_its_own_adjoint_test(seed, widths):
     network = mlp((3, *widths, 2), rng, output="sigmoid", dtype="float64")
     names = [check.name for check in check_network(network, rng.standard_normal((2, 3)))]
     assert names[:3] == ["network dtheta", "network dx", "network tangents"]
-    assert names[3:] == [f"layer {l} <v,Ju>=<JTv,u>" for l in range(1, len(network.layers) + 1)]
+    layers = [f"layer {l} <v,Ju>=<JTv,u>" for l in range(1, len(network.layers) + 1)]
+    assert names[3:] == [*layers, "network rows"]
 
 
 def test_eq38_a_smooth_network_by_central_differences(lib64):
@@ -532,7 +541,7 @@ def test_the_tolerance_itself_passes_and_more_does_not():
 def test_a_list_of_checks_is_a_table_in_words_and_in_a_notebook():
     checks = check_layer(Dense(3, 2), *on_host((5, 3), (3, 2), (2,)))
     lines = repr(checks).splitlines()
-    assert len(lines) == len(checks) == 7
+    assert len(lines) == len(checks) == 8
     assert lines[1].split() == [
         "Dense.dparams[0]",
         "complex",
@@ -541,8 +550,8 @@ def test_a_list_of_checks_is_a_table_in_words_and_in_a_notebook():
         "pass",
     ]
     html = checks._repr_html_()
-    assert html.count("<tr>") == 8
-    assert html.count("<td>pass</td>") == 7
+    assert html.count("<tr>") == 9
+    assert html.count("<td>pass</td>") == 8
     assert "<td>Dense &lt;v,Ju&gt;=&lt;JTv,u&gt;</td>" in html
     wrong = Checks([Check("a<b", "adjoint", 0.5, "a<b[3]: 1 claimed", 1e-13)])
     assert repr(wrong).endswith("5.0e-01  FAIL at a<b[3]: 1 claimed")

@@ -1,5 +1,9 @@
 """Chapter 2: each value against SciPy, each ds against its own value."""
 
+import decimal
+import functools
+from fractions import Fraction
+
 import autograd.numpy as anp
 import numpy as np
 import pytest
@@ -12,13 +16,14 @@ from strategies import normal, scores, seeds, sizes, targets
 from minigan import (
     bce_with_logits,
     least_squares,
+    relativistic,
     softmax_cross_entropy,
     to_numpy,
     wasserstein,
 )
 from minigan.gradcheck import check_gradient, check_loss
 
-LOSSES = [bce_with_logits, wasserstein, least_squares]
+LOSSES = [bce_with_logits, wasserstein, least_squares, relativistic]
 
 
 @given(scores(), targets)
@@ -94,6 +99,20 @@ def test_eq6_eq6a_least_squares_is_half_the_mean_squared_distance(lib, s, t):
     np.testing.assert_allclose(to_numpy(ds), (s - t) / len(s), rtol=4 * eps, atol=eps)
 
 
+@given(scores(), seeds)
+def test_eq91_eq91a_relativistic_is_the_softplus_of_the_difference(lib, s, seed):
+    dtype = lib.dtypes[-1]
+    s = s.astype(dtype)
+    rival = s[np.random.default_rng(seed).permutation(len(s))]
+    value, ds = relativistic(lib.array(s), lib.array(rival))
+    d, eps = (s - rival).astype(float), np.finfo(dtype).eps
+    expected = np.mean(-scipy.special.log_expit(d))
+    assert abs(float(value) - expected) <= 8 * eps * expected + np.finfo(dtype).tiny
+    slope = -scipy.special.expit(-d)
+    error = abs(to_numpy(ds) * len(s) - slope)
+    assert (error <= 4 * eps * abs(slope) + np.finfo(dtype).tiny).all()
+
+
 @given(seeds, st.integers(1, 6), st.integers(2, 11), st.sampled_from([1.0, 30.0]))
 def test_eq7_eq7a_softmax_cross_entropy(lib64, seed, m, k, scale):
     s = scale * np.random.default_rng(seed).standard_normal((m, k))
@@ -125,3 +144,105 @@ def test_eq7_each_row_has_a_largest_score_of_its_own():
     value, ds = softmax_cross_entropy(s, c)
     assert value == pytest.approx(np.log(2) / 2)
     np.testing.assert_allclose(ds, [[0, 0], [0.25, -0.25]])
+
+
+# ---- entry by entry, against sixty digits ----
+
+FAR = [0.0, *(10.0**k for k in range(-300, 3, 7)), 0.3, 1.0, 2.5, 17.0, 36.5, 40.0, 88.0, 104.0]
+FAR += [300.0, 700.0, 745.0, 746.0, 1000.0]
+SCORES = sorted({sign * s for s in FAR for sign in (1.0, -1.0)})
+TARGETS = 0.0, 0.1, 0.5, 0.9, 1.0
+
+
+def sixty_digits(function):
+    """The function of Decimals, to sixty digits and without underflow."""
+
+    @functools.wraps(function)
+    def of_floats(*numbers):
+        with decimal.localcontext(decimal.Context(prec=60, Emin=-9999, Emax=9999)):
+            return function(*map(decimal.Decimal, numbers))
+
+    return of_floats
+
+
+@sixty_digits
+def exact_bce(s, t):
+    """−t log σ(s) − (1 − t) log σ(−s), then its derivative's two parts."""
+    up, down = 1 / (1 + (-s).exp()), 1 / (1 + s.exp())
+    return -t * up.ln() - (1 - t) * down.ln(), (1 - t) * up, t * down
+
+
+@sixty_digits
+def exact_log_sigma(s):
+    """log σ(s) by its series log(1 − q) = −q − q²/2 − … where q = σ(−s) is lost beside 1."""
+    q = 1 / (1 + s.exp())
+    return -sum(q**k / k for k in range(1, 5))
+
+
+def entries(dtype):
+    for s in SCORES:
+        s = float(np.asarray(s, dtype))
+        for t in TARGETS:
+            yield s, t
+
+
+def near(actual, expected, scale, dtype, ulps):
+    """Within so many units in the last place of `scale`, or of the smallest number there is."""
+    limits = np.finfo(dtype)
+    allowed = ulps * decimal.Decimal(float(limits.eps)) * abs(scale)
+    least = decimal.Decimal(float(limits.tiny))  # below it digits are lost, or it is 0 at once
+    return abs(decimal.Decimal(float(actual)) - expected) <= allowed + least
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_eq4_eq4a_bce_to_the_last_digits_of_every_entry(lib, dtype):
+    """A mean over rows would hide an entry that lost all its digits, as log(1 + e) does."""
+    if dtype not in lib.dtypes:
+        pytest.skip(f"{lib} has no {dtype}")
+    for s, t in entries(dtype):
+        value, ds = bce_with_logits(lib.array([[s]], dtype), t)
+        loss, up, down = exact_bce(s, t)
+        if s > 60 and t == 1:
+            loss = -exact_log_sigma(s)
+        if s < -60 and t == 0:
+            loss = -exact_log_sigma(-s)
+        assert near(to_numpy(value), loss, loss, dtype, 4), (s, t)
+        assert near(to_numpy(ds)[0, 0], up - down, up + down, dtype, 4), (s, t)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_eq5_eq6_each_entry_is_exact(lib, dtype):
+    if dtype not in lib.dtypes:
+        pytest.skip(f"{lib} has no {dtype}")
+    for s, t in entries(dtype):
+        t = float(np.asarray(2 * t - 1, dtype))
+        value, ds = wasserstein(lib.array([[s]], dtype), t)
+        product = Fraction(-t) * Fraction(s)
+        product = decimal.Decimal(product.numerator) / product.denominator
+        assert near(to_numpy(value), product, product, dtype, 1), (s, t)
+        assert float(to_numpy(ds)[0, 0]) == -t
+        value, ds = least_squares(lib.array([[s]], dtype), t)
+        gap = Fraction(s) - Fraction(t)
+        gap, half = (decimal.Decimal(g.numerator) / g.denominator for g in (gap, gap**2 / 2))
+        assert near(to_numpy(ds)[0, 0], gap, gap, dtype, 1), (s, t)
+        assert near(to_numpy(value), half, half, dtype, 4), (s, t)
+
+
+@sixty_digits
+def exact_softmax(*scores):
+    """(log p, p) of the first of the scores."""
+    total = sum(s.exp() for s in scores)
+    return scores[0] - total.ln(), scores[0].exp() / total
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_eq7_eq7a_softmax_to_the_last_digits_of_every_entry(lib, dtype):
+    if dtype not in lib.dtypes:
+        pytest.skip(f"{lib} has no {dtype}")
+    for s in SCORES:
+        s = float(np.asarray(s, dtype))
+        rows = lib.array([[s, 0.25, -0.5]], dtype)
+        value, ds = softmax_cross_entropy(rows, lib.array([[1.0, 0.0, 0.0]], dtype))
+        log_p, p = exact_softmax(s, 0.25, -0.5)
+        assert near(to_numpy(value), -log_p, 1 + abs(decimal.Decimal(s)), dtype, 4), s
+        assert near(to_numpy(ds)[0, 0], p - 1, 1, dtype, 4), s

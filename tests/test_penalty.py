@@ -1,4 +1,4 @@
-"""Chapter 10: the penalty's value against autograd's slope, its second-order gradient against
+"""Chapter 11: the penalty's value against autograd's slope, its second-order gradient against
 the complex step, and the points at which it is taken."""
 
 import autograd.numpy as anp
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from readers import PReLU, Softplus, stack
 from strategies import seeds, sizes, slopes
 
-from minigan import WGANGP, MiniganError, Network, conditional, mlp, to_numpy
-from minigan.gradcheck import check_gradient, to_complex
-from minigan.penalty import gradient_penalty
+from minigan import R3GAN, WGANGP, MiniganError, Network, conditional, mlp, to_numpy
+from minigan.gradcheck import RecordingOptimizer, check_gradient, to_complex
+from minigan.penalty import gradient_penalty, zero_centred_penalty
 
 depths = st.lists(st.integers(1, 7), min_size=1, max_size=4).map(tuple)
 shallow = st.lists(st.integers(1, 5), min_size=1, max_size=2).map(tuple)
@@ -90,6 +90,128 @@ def test_eq34_no_bias_can_lower_it(drawn):
     for W_b in Network(D.layers, dtheta).params:
         if W_b:
             np.testing.assert_array_equal(W_b[1], 0)
+
+
+# ---- R1 and R2 ----
+
+
+def plain_zero_centred(theta, x, widths, slope, gamma):
+    g = grad(lambda rows: anp.sum(reference.network(theta, widths, rows, slope)))(x)
+    return gamma / 2 * anp.mean(anp.sum(g**2, axis=1))
+
+
+@given(critics(), weights)
+def test_eq92_eq93_eq34_r1_is_autograds_value_and_its_second_order(drawn, gamma):
+    D, x, widths, slope = drawn
+    value, dtheta = zero_centred_penalty(D, x, gamma)
+    plain = plain_zero_centred(D.theta, x, widths, slope, gamma)
+    assert value == pytest.approx(plain, 1e-12, abs=1e-300)
+    expected = grad(plain_zero_centred)(D.theta, x, widths, slope, gamma)
+    assert np.linalg.norm(dtheta - expected) <= 1e-13 * np.linalg.norm(expected)
+
+
+@given(critics(shallow), weights)
+def test_eq92_eq93_eq34_r1s_gradient_is_the_complex_steps(lib64, drawn, gamma):
+    D, x, *_ = drawn
+    theta, x = lib64.array(D.theta), lib64.array(x)
+    _, dtheta = zero_centred_penalty(Network(D.layers, theta), x, gamma)
+
+    def R(theta):
+        return zero_centred_penalty(Network(D.layers, theta), to_complex(x), gamma)[0]
+
+    check = check_gradient("R1", R, theta, dtheta)
+    assert check.passed, check
+
+
+def test_eq93_a_flat_critic_costs_nothing_and_is_no_special_case(lib):
+    D = mlp((3, 4, 1), np.random.default_rng(0))
+    D = Network(D.layers, lib.array(D.theta * 0))
+    value, dtheta = zero_centred_penalty(D, lib.array(np.ones((2, 3)), "float32"))
+    assert float(value) == 0
+    np.testing.assert_array_equal(to_numpy(dtheta), 0)
+
+
+def test_eq93_the_slope_along_a_condition_is_free_under_r1_too():
+    D = mlp((5, 4, 1), np.random.default_rng(0), dtype="float64")
+    x = np.random.default_rng(1).standard_normal((6, 5))
+    value, dtheta = zero_centred_penalty(D, x, 2.0, n=3)
+    g = D.deltas(D.forward(x), np.ones((6, 1)))[0]
+    assert value == pytest.approx(sum(v**2 for v in g[:, :3].ravel().tolist()) / 6, rel=1e-14)
+    dW = Network(D.layers, dtheta).params[0][0]
+    np.testing.assert_array_equal(dW[3:], 0)
+    assert (dW[:3] != 0).any()
+
+
+SMALL = {"n_data": 4, "n_noise": 3, "G_hidden": (6,), "D_hidden": (5, 2), "dtype": "float64"}
+
+
+def batch(model, m=6):
+    rng = np.random.default_rng(1)
+    x, z = rng.standard_normal((m, 4)), rng.standard_normal((m, 3))
+    return x, z, model.condition(np.arange(m) % 3)
+
+
+@pytest.mark.parametrize("cls", [R3GAN, conditional(R3GAN)])
+def test_eq96_the_penalty_of_the_game_is_r1_and_r2(cls):
+    model = cls(**SMALL, gamma=0.6, **({"n_classes": 3} if cls is not R3GAN else {}))
+    x, z, c = batch(model)
+    x_fake = model.generate(z, c)
+    value, dtheta = model.penalty(x, x_fake, c, None)
+    R1, R2 = (
+        zero_centred_penalty(model.D, model.D_input(rows, c), 0.6, 4) for rows in (x, x_fake)
+    )
+    assert value == R1[0] + R2[0]
+    np.testing.assert_array_equal(dtheta, R1[1] + R2[1])
+    assert cls(**SMALL, gamma=0.0).penalty(x, x_fake, c, None) is None
+
+
+@pytest.mark.parametrize("cls", [R3GAN, conditional(R3GAN)])
+@given(seeds, st.integers(1, 6), depths, st.sampled_from([1e-3, 1.0, 30.0]))
+def test_eq90_eq97_one_pass_gives_the_loss_and_both_penalties(cls, seed, m, hidden, gamma):
+    """The pass against the sum of three: the loss's own, that of R1 and that of R2."""
+    model = cls(**SMALL | {"D_hidden": hidden, "gamma": gamma, "seed": seed % 1000})
+    model.D.theta[...] += 0.1 * np.random.default_rng(seed).standard_normal(model.D.theta.shape)
+    x, z, c = batch(model, m)
+    model.G_optimizer, model.D_optimizer = G, D = RecordingOptimizer(), RecordingOptimizer()
+    record, x_fake = model.G_step(x, z, c)
+    record |= model.D_step(x, x_fake, c)
+    plain = G.dtheta, D.dtheta
+    shared = model.update(x, z, c)
+    assert shared == pytest.approx(record, rel=1e-12)
+    for one, other in zip((G.dtheta, D.dtheta), plain):
+        assert np.linalg.norm(one - other) <= 1e-13 * np.linalg.norm(other)
+
+
+def test_eq90_eq97_layers_of_the_readers_own_add_loss_and_penalty():
+    D = stack((4, 5, 6, 1), PReLU, 1, bias=False)
+    model = R3GAN(G=stack((3, 6, 4)), D=D, gamma=0.5)
+    model.G_optimizer = model.D_optimizer = rule = RecordingOptimizer()
+    x, z, _ = batch(model)
+    _, x_fake = model.G_step(x, z)
+    model.D_step(x, x_fake)
+    plain = rule.dtheta
+
+    def L_D(theta):
+        twin = R3GAN(G=model.G, D=Network(D.layers, theta.real + 0), gamma=0.5)
+        twin.D = Network(D.layers, theta)
+        s_real, s_fake = (twin.D.forward(to_complex(rows))[-1] for rows in (x, x_fake))
+        penalty = twin.penalty(to_complex(x), to_complex(x_fake), None, None)
+        return twin.D_loss(s_real, s_fake)[0] + penalty[0]
+
+    check = check_gradient("D", L_D, D.theta, plain)
+    assert check.passed, check
+    model.update(x, z)
+    assert np.linalg.norm(rule.dtheta - plain) <= 1e-13 * np.linalg.norm(plain)
+
+
+@pytest.mark.parametrize("play", ["update", "D_step"])
+def test_r3gan_refuses_a_curved_critic(play):
+    model = R3GAN(G=stack((3, 6, 4)), D=stack((4, 5, 1), bias=False))
+    x, z, _ = batch(model)
+    with pytest.raises(MiniganError, match="^gradient penalty: Softplus is curved"):
+        getattr(model, play)(x, z if play == "update" else x)
+    flat = R3GAN(G=stack((3, 6, 4)), D=stack((4, 5, 1), bias=False), gamma=0.0)
+    assert "penalty" not in flat.update(x, z)
 
 
 @st.composite

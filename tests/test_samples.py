@@ -1,9 +1,10 @@
-"""Chapters 5 and 7: noise and rows on their way in, samples on their way out."""
+"""Chapters 6 and 7: noise and rows on their way in, samples on their way out."""
 
 import numpy as np
 import pytest
 
 from minigan import CGAN, GAN, DataError, MiniganError
+from minigan.arrays import stream
 
 SMALL = {"n_data": 4, "n_noise": 3, "G_hidden": (6,), "D_hidden": (5, 2)}
 
@@ -28,7 +29,7 @@ def test_floats_take_the_models_dtype_and_whole_numbers_stay():
 
 def test_samples_are_g_of_noise_from_the_seed():
     model = GAN(**SMALL)
-    expected = model.generate(model.noise(6, np.random.default_rng(4)))
+    expected = model.generate(model.noise(6, stream(4, "noise of samples")))
     np.testing.assert_array_equal(model.sample(6, seed=4), expected)
     np.testing.assert_array_equal(model.sample(6), model.sample(6, seed=0))
     assert (model.sample(6) != expected).any()
@@ -36,7 +37,7 @@ def test_samples_are_g_of_noise_from_the_seed():
 
 def test_conditional_samples_take_the_classes_in_turn_or_as_asked():
     model = CGAN(**SMALL, n_classes=3)
-    z, eye = model.noise(5, np.random.default_rng(0)), np.eye(3, dtype="float32")
+    z, eye = model.noise(5, stream(0, "noise of samples")), np.eye(3, dtype="float32")
     in_turn = model.generate(z, eye[[0, 1, 2, 0, 1]])
     np.testing.assert_array_equal(model.sample(5), in_turn)
     np.testing.assert_array_equal(model.sample(5, labels=[0, 1, 2, 0, 1]), in_turn)
@@ -44,7 +45,7 @@ def test_conditional_samples_take_the_classes_in_turn_or_as_asked():
     assert model.sample().shape == (3, 4)
     np.testing.assert_array_equal(model.sample(5, labels=[0, 1, 2]), in_turn)
     np.testing.assert_array_equal(model.sample(5, labels=range(3)), in_turn)
-    other = model.generate(model.noise(5, np.random.default_rng(9)), eye[[2] * 5])
+    other = model.generate(model.noise(5, stream(9, "noise of samples")), eye[[2] * 5])
     np.testing.assert_array_equal(model.sample(5, seed=9, labels=[2] * 5), other)
 
 

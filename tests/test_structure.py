@@ -61,8 +61,8 @@ def outside_functions(tree):
 def test_the_chapters_are_in_the_order_in_which_they_are_read():
     stems = [path.stem for path in sorted(BOOK, key=chapter)]
     assert stems == [
-        *("errors", "arrays", "layers", "losses", "network", "optim", "game", "gan", "cgan"),
-        *("wgan", "lsgan", "penalty", "r3gan", "measure", "hypotheses", "diagnosis"),
+        *("errors", "arrays", "layers", "losses", "network", "optim", "players", "game", "gan"),
+        *("cgan", "wgan", "lsgan", "penalty", "r3gan", "measure", "hypotheses", "diagnosis"),
         *("evidence", "gradcheck", "data", "fast", "training"),
     ]
     assert sorted(map(chapter, BOOK)) == list(range(-1, len(BOOK) - 1))
@@ -106,7 +106,7 @@ def later():
 
 def test_the_book_is_short():
     files = [path for path in PACKAGE.iterdir() if path.is_file()]
-    assert len(files) <= 23
+    assert len(files) <= 24
     lengths = {path.stem: len(path.read_text("utf-8").splitlines()) for path in BOOK}
     assert not {stem: lines for stem, lines in lengths.items() if lines > 300}
 
@@ -155,3 +155,24 @@ def test_a_docstring_with_a_backslash_is_raw(path):
             text = ast.get_docstring(node, clean=False) and node.body[0].value
             written = ast.get_source_segment(source, text) if text else ""
             assert "\\" not in written or written.startswith("r"), (path.stem, node.lineno)
+
+
+def test_random_numbers_come_from_one_function():
+    """`stream` alone makes a generator, and nothing draws from NumPy's global one."""
+    made = []
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("np.random."):
+                made.append((path.stem, node.attr))
+            elif isinstance(node, ast.ImportFrom):
+                assert "random" not in (node.module or "").split("."), path.stem
+    assert sorted(set(made)) == [("arrays", "SeedSequence"), ("arrays", "default_rng")]
+    source = inspect.getsource(minigan.arrays.stream)
+    assert source.count("default_rng(") == 1
+    assert sum(path.read_text("utf-8").count("default_rng(") for path in TREES) == 1
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "stream":
+                purpose = node.args[1]
+                constant = isinstance(purpose, ast.Constant)
+                assert not constant or purpose.value in minigan.arrays.PURPOSES, path.stem

@@ -1,4 +1,4 @@
-"""Chapters 13 and 15: training repeats itself bit for bit, stops at the first NaN, resumes
+"""Chapters 14 and 15: training repeats itself bit for bit, stops at the first NaN, resumes
 exactly, and never loses the last good checkpoint."""
 
 import json
@@ -26,7 +26,9 @@ def small(cls):
 
 
 def thetas(model):
-    return np.concatenate([model.G.theta, model.D.theta])
+    """Every number that is trained, or averaged, in one array."""
+    networks = model.G, model.D, model.G_average
+    return np.concatenate([network.theta for network in networks if network])
 
 
 def run(model, steps, state=None, seed=0):
@@ -184,7 +186,7 @@ def about(arrays, **changes):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda a: about(a, format=99), "format version 99, this minigan reads 1 and 2"),
+        (lambda a: about(a, format=99), "format version 99, this minigan reads 1 to 3"),
         (lambda a: about(a, model="vae"), "model: expected one of gan, cgan, wgan"),
         (lambda a: about(a, parameters={"layers": 3}), "no parameter 'layers'"),
         (lambda a: about(a, parameters=POINTS | {"G_hidden": (9,)}), "G_theta: expected"),

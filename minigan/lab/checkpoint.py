@@ -1,8 +1,8 @@
 r"""A run on disk: one file, whole or absent.
 
 A checkpoint is one .npz with every number that training needs to go on: θ of both
-networks, the optimisers with their averages, the state of the random generator, and how
-many steps and rows have passed. Saving and loading go by one list of its arrays: what the
+networks, the optimisers with their averages, the states of the random generators, and
+how many steps and rows have passed. Saving and loading go by one list of its arrays: what the
 loader would refuse is not written, and nothing is unpacked whose size is not known before.
 It holds arrays and one line of JSON; opening a stranger's file runs none of its code.
 """
@@ -21,7 +21,7 @@ from ..training import TrainState
 from .files import open_regular, write_whole
 from .models import build, describe, modern
 
-FORMAT = 2  # 1 had no optimisers' settings, and called ema_decay and penalty_weight otherwise
+FORMAT = 3  # in 2, a shift-invariant game's D had an output bias; 1 had no optimisers' settings
 OPTIMIZERS = {cls.__name__: cls for cls in (SGD, RMSProp, Adam)}
 LARGEST_TEXT = 2**20  # bytes of the line of JSON; it has about a thousand
 
@@ -80,9 +80,9 @@ def load_checkpoint(path, backend=None):
 
 def _load(archive, backend):
     about = json.loads(str(read_member(archive, "about", (), largest=LARGEST_TEXT)))
-    if about["format"] not in (1, FORMAT):
+    if about["format"] not in range(1, FORMAT + 1):
         raise CheckpointError(
-            f"format version {about['format']}, this minigan reads 1 and {FORMAT}; "
+            f"format version {about['format']}, this minigan reads 1 to {FORMAT}; "
             "a newer minigan may read it"
         )
     parameters = modern(about["parameters"]) | {"backend": backend}
@@ -95,11 +95,12 @@ def _load(archive, backend):
         t = read_member(archive, f"{player}_optimizer_t", (), np.dtype(np.int64))
         _begin(optimizer(model, player), getattr(model, player).theta, int(t))
     for member, array in members(model).items():
-        dtype = np.dtype(model.dtype)
-        found = read_member(archive, member, (math.prod(array.shape),), dtype)
+        size, dtype = math.prod(array.shape), np.dtype(model.dtype)
+        more = about["format"] < 3 and model.shift_invariant and member.startswith("D_")
+        found = read_member(archive, member, (size + more,), dtype)
         if not np.isfinite(found).all():
             raise CheckpointError(f"{member}: expected finite numbers")
-        array[...] = model.asarray(found)
+        array[...] = model.asarray(found[:size])  # without the output bias, the last of all
     return model, TrainState.from_dict(about)
 
 
@@ -141,9 +142,9 @@ def optimizer_settings(model, player):
 
 def check_layers(model):
     r"""Raises CheckpointError if a network is not the one that the parameters describe."""
-    outputs = {"G": model.output, "D": "linear"}
+    ends = {"G": (model.output, True), "D": ("linear", not model.shift_invariant)}
     for player, sizes in model.sizes().items():
-        described = mlp_layers(sizes, model.slope, outputs[player])
+        described = mlp_layers(sizes, model.slope, *ends[player])
         layers = getattr(model, player).layers
         if list(map(_signature, layers)) != list(map(_signature, described)):
             raise CheckpointError(

@@ -1,4 +1,4 @@
-r"""Chapter 18. A judge of digits: a small classifier made of the same layers.
+r"""Chapter 23. A judge of digits: a small classifier made of the same layers.
 
 To say which digits a generator draws, something must read them. This network has ten
 scores per row and learns from genuine digits and their labels, each a little turned, sized,
@@ -13,6 +13,7 @@ import hashlib
 
 import numpy as np
 
+from ..arrays import stream
 from ..errors import DataError, DivergedError, real_number, whole_number
 from ..losses import softmax_cross_entropy
 from ..network import mlp
@@ -23,7 +24,7 @@ from .files import read_bytes, write_whole
 SIDE = 28
 HIDDEN = 512, 128
 CHECKED = 32  # bytes of a `checksum`
-VERSION = 1  # of the training; a new one leaves old caches alone
+VERSION = 2  # of the training; a new one leaves old caches alone
 FEATURES = -2  # in a trace: the last hidden layer's output
 
 
@@ -47,13 +48,12 @@ class Classifier:
         epochs, m = whole_number("epochs", epochs), whole_number("batch_size", batch_size)
         seed, lr = whole_number("seed", seed, "[0, inf)"), real_number("lr", lr, "(0, inf)")
         training = epochs, seed, m, lr
-        rng = np.random.default_rng(seed)
-        self.n_classes = data.n_classes
-        self.network = mlp((SIDE * SIDE, *HIDDEN, data.n_classes), rng, slope=0.1)
+        self.n_classes, sizes = data.n_classes, (SIDE * SIDE, *HIDDEN, data.n_classes)
+        self.network = mlp(sizes, stream(seed, "weights of the classifier"), slope=0.1)
         folder = cache_folder() if cache else None
         path = folder and folder / f"classifier-{fingerprint(data, training)}.bin"
         if not (path and self._recall(path)):
-            self._train(data, rng, epochs, m, lr)
+            self._train(data, stream(seed, "training of the classifier"), epochs, m, lr)
             if path:
                 self._keep(path)
 

@@ -10,7 +10,7 @@ from . import commands, session, streams
 from .files import plain, why
 from .models import ABOUT, MODELS, RECIPES, parameters_of
 
-FROM_DATA = ("n_data", "output")  # the data decides these
+FROM_DATA = ("n_data", "output", "shift", "scale")  # the data decides these
 
 TRAIN_EXAMPLES = """examples:
   minigan train {0}                          the digits shipped with minigan
@@ -136,7 +136,7 @@ def add_parameter(group, field):
     flag, default = "--" + field.name.replace("_", "-"), field.default
     text = field.metadata["help"]
     if isinstance(default, bool):
-        group.add_argument(flag, action="store_true", help=text)
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
     elif isinstance(default, tuple):
         widths = " ".join(map(str, default))
         group.add_argument(flag, type=int, nargs="*", help=f"{text} (default {widths})")

@@ -7,7 +7,7 @@ import json
 import math
 from dataclasses import asdict, dataclass, field, fields
 
-from ..errors import MiniganError, RunError, check_parameters, parameter
+from ..errors import Checked, MiniganError, RunError, parameter
 from .files import read_bytes
 from .models import MODELS, checked, modern
 
@@ -17,7 +17,7 @@ DEPTH = 20  # of objects within objects; a config.json has three
 
 
 @dataclass(kw_only=True)
-class Config:
+class Config(Checked):
     r"""The parameters of a run; `parameters` are the model's own. Raises MiniganError."""
 
     model: str = parameter("gan", "the game", tuple(MODELS))
@@ -36,8 +36,6 @@ class Config:
     more: dict = field(default_factory=dict)  # what else the file holds is kept
 
     def __post_init__(self):
-        self.image_shape = () if self.image_shape is None else self.image_shape
-        check_parameters(self)
         self.parameters = checked(self.model, modern(self.parameters))
         for name, kind in (("history", list), ("versions", dict)):
             if not isinstance(getattr(self, name), kind):
@@ -61,6 +59,8 @@ class Config:
                 raise MiniganError("no model and parameters are in it")
             if not is_shallow(about):
                 raise MiniganError("it is nested too deeply")
+            if about.get("image_shape") is None:  # points, as version 0.1 wrote them
+                about["image_shape"] = ()
             known = {one.name for one in fields(cls)} - {"more"}
             more = {name: value for name, value in about.items() if name not in known}
             return cls(**{k: v for k, v in about.items() if k in known}, more=more)

@@ -11,6 +11,7 @@ What there is to compare with is known from the data's `Source`, never from its 
 
 import numpy as np
 
+from ..arrays import stream
 from ..errors import DataError, DivergedError, MiniganError, RunError, whole_number
 from . import metrics
 from .loaders import Source, mnist5k
@@ -26,6 +27,7 @@ def evaluate(model, data, n=None, seed=1):
 
     model : a trained `Game`; data : the `Dataset` it learned from
     n : samples; None is 10,000 pictures or 2,500 points, fewer if there are fewer genuine
+    seed : of the samples, which are those that `model.sample` draws with it
 
     "samples" and "genuine" hold {measure: value, or a list of values}; "against" says
     with which rows both are compared, and "classes" what is in the lists. Raises
@@ -65,7 +67,7 @@ def genuine(data, n):
     if unseen is not None:
         unseen, data = unseen.part(slice(ENOUGH)), source.more() or data
     enough(data, len(data) // 2 if unseen is None else len(data))
-    rows = np.random.default_rng(0).permutation(len(data))
+    rows = stream(0, "rows to be measured").permutation(len(data))
     if unseen is None:
         half = len(rows) // 2
         against = f"{half:,} of the training rows, as no {source.unseen} were found"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arrays import check_memory
+from ..arrays import check_memory, stream
 from ..data import Dataset
 from ..errors import DataError, real_number, whole_number
 from .download import known_mnist, mnist_folder
@@ -242,17 +242,18 @@ def grid(n=100_000, std=0.05, seed=0):
     return _mixture("grid", grid_modes(), n, std, seed)
 
 
-def _mixture(name, centres, n, std, seed):
+def _mixture(name, centres, n, std, seed, drawn=0):
+    r"""The data of a seed, or with `drawn` = 1 other points, which the data do not contain."""
     n = whole_number("n", n, error=DataError)
     std = real_number("std", std, "[0, inf)", DataError)
     seed = whole_number("seed", seed, "[0, inf)", DataError)
     check_memory(f"{name}: {n} points", 64 * n)
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "points of a mixture", drawn)
     labels = rng.integers(len(centres), size=n)
     x = centres[labels] + std * rng.standard_normal((n, 2))
     source = Source(
         unseen="newly drawn points",
-        held_out=lambda n: _mixture(name, centres, n, std, seed + 1),
+        held_out=lambda n: _mixture(name, centres, n, std, seed, drawn + 1),
         modes=centres,
         std=std,
     )

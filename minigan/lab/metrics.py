@@ -1,4 +1,4 @@
-r"""Chapter 16. What a sample is worth.
+r"""Chapter 21. What a sample is worth.
 
 Nothing a GAN minimises says whether its samples are any good, so they are measured from
 outside. Every measure here is a plain function of NumPy arrays; none is worth much without
@@ -19,7 +19,7 @@ one that returns the training set has a perfect Fréchet distance.
 
 import numpy as np
 
-from ..arrays import check_memory
+from ..arrays import check_memory, stream
 from ..errors import DataError, MiniganError
 
 CHUNK = 1000  # rows of a matrix of distances that exist at one time
@@ -136,7 +136,7 @@ class CollapseWatch:
             means = [data.x[data.labels == j].mean(axis=0, dtype=np.float64) for j in there]
             self.centre = data.x.mean(axis=0, dtype=np.float64)
             self.means = np.stack(means) - self.centre
-            rows = np.random.default_rng(0).permutation(len(data))[:5000]
+            rows = stream(0, "rows to be watched").permutation(len(data))[:5000]
             self.genuine = self.shares(data.x[rows])
 
     def shares(self, x):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from ..arrays import array_namespace, asarray_like, backend, to_numpy
+from ..arrays import array_namespace, asarray_like, backend, stream, to_numpy
 from ..gradcheck import (
     Check,
     check_game,
@@ -107,7 +107,7 @@ def table(found):
 def of_layers(case, dtype, like):
     r"""(1) to (3): each layer's methods, at random points."""
     seed, m, (n, *_, k) = case
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "cases of a proof", 0)
     x, W, b, v, vk, u = draw(rng, dtype, (m, n), (n, k), (k,), (m, n), (m, k), (m, n))
     for layer, dy, params in (
         (Dense(n, k), vk, (W, b)), (LeakyReLU(), v, ()), (Sigmoid(), v, ())
@@ -121,6 +121,7 @@ def of_layers(case, dtype, like):
             equation, _, what = derivative.partition(" ")
             yield equation, f"{name}: {what}", check
         if dtype == "float64":
+            yield "(19)", f"{name}: row by row", checks[-2]
             yield "(37)", f"{name}: adjoint of dx and tangent", checks[-1]
 
 
@@ -141,7 +142,7 @@ def passes_of_layer(layer):
 def of_losses(case, dtype, like):
     r"""(4) and (5), and the classifier's (7): ds."""
     seed, m, (*_, k) = case
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "cases of a proof", 1)
     s, wide = draw(rng, dtype, (m, 1), (m, k + 1))
     c = np.eye(k + 1, dtype=dtype)[rng.integers(0, k + 1, m)]
     every = [(n, loss, s, t) for n, (loss, targets) in LOSSES.items() for t in targets]
@@ -161,7 +162,7 @@ def of_losses(case, dtype, like):
 def of_network(case, dtype, like):
     r"""(9), (10) and (11): the passes through a stack of layers."""
     seed, m, sizes = case
-    rng = np.random.default_rng(seed)
+    rng = stream(seed, "cases of a proof", 2)
     network = mlp(sizes, rng, output="sigmoid", dtype=dtype)
     (biases,) = draw(rng, dtype, network.theta.shape)
     theta = network.theta + np.asarray(0.1, dtype) * biases
@@ -182,7 +183,8 @@ def of_network(case, dtype, like):
         equation, _, what = derivative.partition(" ")
         yield equation, f"network: {what}", check
     for check in checks[3:]:
-        yield "(37)", "network: adjoint, layer by layer", check
+        kind = "adjoint, layer by layer" if check.method == "adjoint" else "row by row"
+        yield "(37)" if check.method == "adjoint" else "(19)", f"network: {kind}", check
 
 
 def of_games(case, dtype, like):
@@ -214,7 +216,8 @@ class GameUnderProof:
         widths = {"n_data": 4, "n_noise": 3, "G_hidden": hidden, "D_hidden": hidden[::-1]}
         library = array_namespace(like).__name__.rpartition(".")[2]
         self.model = cls(**widths, **options, dtype=dtype, backend=library)
-        rng, host = np.random.default_rng(seed), "float32" if rounded else dtype
+        rng = stream(seed, "cases of a proof", 3)
+        host = "float32" if rounded else dtype
         for network in (self.model.G, self.model.D):
             start = to_numpy(network.theta).astype(host)
             (noise,) = draw(rng, host, start.shape)

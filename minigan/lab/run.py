@@ -26,13 +26,14 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MiniganError, RunError
+from ..players import RATES
 from . import log, plots
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import Config
 from .files import plain, read_bytes, why, write_whole
 from .folder import finish, frames, hold, is_begun, remove_own
 from .metrics import CollapseWatch
-from .models import RATES, describe
+from .models import describe
 from .streams import say
 
 FRAMES = 60  # in a film

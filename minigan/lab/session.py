@@ -7,8 +7,9 @@ import shlex
 import numpy as np
 
 from ..errors import DivergedError, RunError
+from ..players import RATES
 from .config import Config
-from .models import RATES, RECIPES, build, checked, describe, parameters_of
+from .models import build, checked, describe, parameters_of, recipe
 from .signals import stop_when_asked
 from .streams import progress, say
 
@@ -71,7 +72,8 @@ def new_config(options):
     name = options["model"]
     chosen = {key: options[key] for key in ("seed", "steps", "batch_size") if key in options}
     data, data_dir = places({"data": "mnist5k"} | options)
-    return Config(**RECIPES[name] | chosen, model=name, data=data, data_dir=data_dir)
+    usual = {key: recipe(name, data)[key] for key in ("steps", "batch_size")}
+    return Config(**usual | chosen, model=name, data=data, data_dir=data_dir)
 
 
 def places(options):
@@ -86,11 +88,12 @@ def new_run(options):
     r"""(config, data, model) of a run that is to begin, from the options given."""
     config = new_config(options)
     data = load_data(config)
-    own = {key: options[key] for key in parameters_of(config.model) if key in options}
+    known, chosen = parameters_of(config.model), recipe(config.model, config.data) | options
+    own = {key: value for key, value in chosen.items() if key in known}
     own |= {"n_data": data.x.shape[1], "output": "sigmoid" if data.image_shape else "linear"}
     if not data.image_shape:
-        own.setdefault("n_noise", 2)
-    if "n_classes" in parameters_of(config.model):
+        own |= {"shift": float(data.x.mean()), "scale": float(data.x.std()) or 1.0}
+    if "n_classes" in known:
         own.setdefault("n_classes", max(1, data.n_classes))
     model = build(config.model, **own)
     config.parameters = describe(model)[1]
@@ -129,9 +132,8 @@ def change_rates(run, model, step, options):
     rates = {name: options[name] for name in RATES if name in options}
     rates = checked(run.config.model, run.config.parameters | rates)
     run.change(step, **{name: rates[name] for name in RATES})
-    for name, optimizer in zip(RATES, (model.G_optimizer, model.D_optimizer)):
+    for name in RATES:
         setattr(model, name, rates[name])
-        optimizer.lr = rates[name]
 
 
 def train_loop(run, records, model, state, data, quiet, asked):
@@ -183,12 +185,16 @@ def class_values(data):
 
 
 def load_data(config, moved_to=None, data_dir=None):
-    r"""The data of a run, wherever it lies now; raises DataError if it is not the same."""
+    r"""The data of a run, wherever it lies now; raises DataError if it is not the same.
+
+    Points of a mixture are drawn anew, and another version may draw others.
+    """
     from ..errors import DataError
     from .loaders import load
 
     data = load(moved_to or config.data, data_dir or config.data_dir)
-    if config.data_sha256 not in ("", fingerprint(data)):
+    drawn = data.source is not None and data.source.modes is not None
+    if not drawn and config.data_sha256 not in ("", fingerprint(data)):
         raise DataError(
             f"data: {moved_to or config.data} does not hold the rows that the run was begun "
             "with; --data names the folder where they are"

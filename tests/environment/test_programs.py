@@ -1,6 +1,7 @@
 """minigan within another program; a server that hangs up."""
 
 import contextlib
+import io
 import os
 import socket
 import subprocess
@@ -85,6 +86,13 @@ def test_a_program_may_call_main_again_and_again_and_from_a_thread(place):
     for folder in ("one", "two", "runs/gan-ring"):
         assert check_whole(place / folder) == 4
     assert check_whole(place / "three") > 0
+
+
+@pytest.mark.parametrize("words", [["sample", "a\0b", "-o", "x.png"], ["train\0", "gan"]])
+def test_a_nul_character_is_refused(words):
+    said = io.StringIO()
+    assert in_this_process(words, None, said) == 2
+    assert said.getvalue() == "minigan: expected arguments without a NUL character\n"
 
 
 def test_calling_main_again_and_again_piles_nothing_up():

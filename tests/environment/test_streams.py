@@ -130,3 +130,18 @@ def test_streams_are_left_as_they_were():
         assert (out.errors, err.errors) == ("strict", "strict")
     err.flush()
     assert rb"\u65e5\u672c: no run of minigan is here" in err.buffer.getvalue()
+
+
+def test_a_setting_of_the_progress_bar_that_is_no_number_is_named(place):
+    train = [word for word in TRAIN if word != "--quiet"]
+    env = {"TQDM_MININTERVAL": "often"}
+    place.refuses(*train, "--out", "new", env=env, words="the progress bar's settings TQDM_")
+    place.works("train", "gan", "--resume", "--out", "new")
+    assert check_whole(place / "new") == 4
+
+
+@no_full
+def test_a_progress_bar_that_cannot_be_shown_costs_nothing(place):
+    train = [word for word in TRAIN if word != "--quiet"]
+    assert place.sh('exec "$@" 2>/dev/full', *train, "--out", "new")[0] == 0
+    assert check_whole(place / "new") == 4
