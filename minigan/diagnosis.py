@@ -7,6 +7,7 @@ that measured it is asked: a forward pass with `abs` in it has no complex step, 
 difference has few digits.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -102,7 +103,7 @@ def places(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
         if all(getattr(c.known.get(name), "shape", None) == c.truth.shape for c in cases):
             yield from within(text, cases, [side * case.known[name] <= 0 for case in cases])
         elif cases[0].measure:
-            yield text, lambda case, side=side: one_sided(case, side)
+            yield text, functools.partial(one_sided, side=side)
     for axis in range(cases[0].truth.ndim):
         at = [lone(case, axis) for case in cases]
         at = (

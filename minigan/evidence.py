@@ -6,6 +6,7 @@ pass is asked what it answers when y is put in the place of x; a loss likewise. 
 is a wrong layer, or a wrong pass through right ones, so its layers are tried one by one.
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -133,7 +134,7 @@ class LayerAt:
         own = {
             name: value
             for name, value in getattr(self.layer, "__dict__", {}).items()
-            if isinstance(value, (int, float)) and name not in ("n", "k") and value
+            if type(value) in (int, float) and name not in ("n", "k") and value
         }
         return {"m": self.x.shape[0], **(columns if n != k else {"the columns": n}), **own}
 
@@ -282,13 +283,13 @@ def explain_game(game: Any, x: Array, z: Array, c: Any, method: str) -> str:
         own = explain_layers(getattr(game, player), given, method)
         if own:
             return f"{player}, {own}"
-    losses = {
+    losses: dict[str, tuple] = {
         "D_loss, ds of the real rows": (lambda s, t: game.D_loss(s, t)[:2], real, fake),
         "D_loss, ds of the fakes": (lambda s, t: game.D_loss(t, s)[::2], fake, real),
         "G_loss, ds": (lambda s, t: game.G_loss(t, s), fake, real),
     }
-    for name, args in losses.items():
-        if not next(loss_cases(*args, method)).passes():
-            why = explain(lambda method, args=args: loss_cases(*args, method), method)
-            return f"{name}: {why or 'it is wrong'}"
+    for name, (loss, s, t) in losses.items():
+        cases = functools.partial(loss_cases, loss, s, t)
+        if not next(cases(method)).passes():
+            return f"{name}: {explain(cases, method) or 'it is wrong'}"
     return ""

@@ -211,7 +211,7 @@ def check_network(
         return Network(network.layers, lift(network.theta)).forward(x)[-1]
 
     deltas, tangents = network.deltas(trace, v), network.tangents(trace, u)
-    about = {"numbers": {"m": x.shape[0]}, "parts": parts(network)}
+    about: dict = {"numbers": {"m": x.shape[0]}, "parts": parts(network)}
     moved = METHODS[method](of_x, x, u)
     claims = network.gradient(trace, v), deltas[0]
     checks = Checks([
@@ -241,9 +241,9 @@ def check_game(game: Any, x: Array, z: Array, c=None, method: str = "complex ste
     losses, checks = game_losses(game, x, z, c), Checks()
     for step, player, dtheta in step_gradients(game, x, z, c):
         network = getattr(game, player)
-        about = {"numbers": {"m": x.shape[0]}, "parts": parts(network)}
-        args = step, losses[player], network.theta, dtheta, method
-        checks.append(check_gradient(*args, **about))
+        numbers, f = {"m": x.shape[0]}, losses[player]
+        about: dict = {"numbers": numbers, "parts": parts(network)}
+        checks.append(check_gradient(step, f, network.theta, dtheta, method, **about))
     return shared_cause(checks, lambda: explain_game(game, x, z, c, method))
 
 

@@ -5,12 +5,11 @@ slope that was forgotten. Each of these is a hypothesis that can be tested, sinc
 the wrong numbers would be. This chapter compares the claimed gradient with what each
 hypothesis makes of the measured one; only what gives the claimed numbers to rounding is named.
 
-One point may not tell two hypotheses apart. With two rows, the factor 2 and the factor m are
-the same number. Hence a hypothesis must explain several points: the one that failed, and others
-with other numbers of rows. It holds in one of two ways. It *makes* the claimed numbers from the
-measured ones, as minus does for a wrong sign. Or it *mends* the claim: if a pass is right as
-soon as y is put in the place of x, then it read x where y belongs. Where two hypotheses explain
-all points, both are named.
+One point may not tell two hypotheses apart: of two rows, 2 and m are one number. Hence a
+hypothesis must explain several points, with other numbers of rows. It *makes* the claim from the
+measured numbers, as minus does for a wrong sign. Or it *mends* the claim: if a pass is right
+as soon as y is put in the place of x, then it read x where y belongs. Where two hypotheses
+explain all points, both are named.
 """
 
 import functools
@@ -46,8 +45,8 @@ class Case:
     claim : the claimed array; None if the backward pass raised an error at this point
     known : {name: array} of what the pass was given
     numbers : {name: number} that a factor may be, such as m
-    drive : the name of the array in which the pass is linear: dy, or u of a tangent
-    input : the name of the array at whose zero a slope may change: x, or a loss's s
+    drive : the array in which the pass is linear: dy, or u of a tangent
+    input : the array at whose zero a slope may change: x, or a loss's s
     makes : {hypothesis: the claim that it makes}, of hypotheses for this pass alone
     again : the claim with other arrays in the place of known ones
     factors : {name: array} of further factors that a derivative may have, such as f′(x)
