@@ -6,7 +6,7 @@ the wrong numbers would be. This chapter compares the claimed gradient with what
 hypothesis makes of the measured one; only what gives the claimed numbers to rounding is named.
 
 One point may not tell two hypotheses apart: of two rows, 2 and m are one number. Hence a
-hypothesis must explain several points, with other numbers of rows. It *makes* the claim from the
+hypothesis must explain several points, of other numbers of rows. It *makes* the claim of the
 measured numbers, as minus does for a wrong sign. Or it *mends* the claim: if a pass is right
 as soon as y is put in the place of x, then it read x where y belongs. Where two hypotheses
 explain all points, both are named.
