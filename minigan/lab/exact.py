@@ -8,7 +8,7 @@ no approximation. The two must be equal, numerator by numerator.
 
 Both sides are polynomials in the random numbers, for each pattern of the signs that LeakyReLU
 sees. By Schwartz and Zippel, two different polynomials of degree d agree at a point whose
-coordinates are drawn from N numbers with a probability of at most d/N. Here N is $2^{128}$, and
+coordinates are drawn from N numbers with a probability of at most d/N. Here N is $2^{256}$, and
 the table gives the bound for all patterns together.
 """
 
@@ -16,172 +16,22 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from numbers import Rational
 from typing import Any
 
 import numpy as np
 
 from ..arrays import stream
-from ..gradcheck import RecordingOptimizer
 from ..layers import Dense, LeakyReLU
 from ..losses import least_squares, wasserstein
-from ..lsgan import LSGAN
 from ..network import Network
 from ..optim import SGD
 from ..penalty import zero_centred_penalty
-from ..wgan import WGAN
+from .dual import BITS, Number, along, draw, equal, gradient, slope
+from .exact_games import of_games
 
-BITS = 128  # each number is drawn from as many as 2**BITS
 # (rows, widths of a network): a loss divides by the rows in floating point, which is exact for
 # a power of two
 CASES = ((4, (3, 4, 2)), (2, (3, 3, 3, 3)), (1, (2, 3, 1)), (8, (2, 1)))
-
-
-class Number(Fraction):
-    r"""A fraction that stays one beside a float, which is a fraction as well."""
-
-    __hash__ = Fraction.__hash__
-
-    def __pow__(self, n):
-        return Number(Fraction(self) ** n)
-
-    def __neg__(self):
-        return Number(-Fraction(self))
-
-
-def _operator(name):
-    of_fractions = getattr(Fraction, name)
-
-    def operate(self, other):
-        if not isinstance(other, (Rational, float)):  # a dual number, or an array
-            return NotImplemented
-        return Number(of_fractions(self, Fraction(other)))
-
-    return operate
-
-
-for _name in ("add", "sub", "mul", "truediv"):
-    for _form in (f"__{_name}__", f"__r{_name}__"):
-        setattr(Number, _form, _operator(_form))
-
-
-class Dual:
-    r"""$a + b\epsilon$, $\epsilon^2 = 0$, with exact a and b.
-
-    level : of nested dual numbers, those of a lower level are constants to a higher one
-    """
-
-    __slots__ = "level", "value", "slope"
-
-    def __init__(self, value, slope=Fraction(0), level=1):
-        self.value, self.slope, self.level = exact(value), exact(slope), level
-
-    def _paired(self, other):
-        r"""(level, self's value and slope, other's value and slope)."""
-        other = exact(other)
-        level = max(self.level, getattr(other, "level", 0))
-        parts = [
-            (a.value, a.slope) if getattr(a, "level", 0) == level else (a, Fraction(0))
-            for a in (self, other)
-        ]
-        return level, *parts[0], *parts[1]
-
-    def __add__(self, other):
-        level, a, b, c, d = self._paired(other)
-        return Dual(a + c, b + d, level)
-
-    def __mul__(self, other):
-        level, a, b, c, d = self._paired(other)
-        return Dual(a * c, a * d + b * c, level)
-
-    def __truediv__(self, other):
-        level, a, b, c, d = self._paired(other)
-        return Dual(a / c, (b * c - a * d) / (c * c), level)
-
-    def __pow__(self, n):
-        return math.prod([self] * n, start=Fraction(1)) if n else Fraction(1)
-
-    def __neg__(self):
-        return Dual(-self.value, -self.slope, self.level)
-
-    def __sub__(self, other):
-        return self + -exact(other)
-
-    def __rsub__(self, other):
-        return -self + other
-
-    def __rtruediv__(self, other):
-        return Dual(other, 0, self.level) / self
-
-    __radd__, __rmul__ = __add__, __mul__
-
-    def __gt__(self, other):
-        return base(self) > base(other)
-
-    def __lt__(self, other):
-        return base(self) < base(other)
-
-    def __ge__(self, other):
-        return base(self) >= base(other)
-
-    def __le__(self, other):
-        return base(self) <= base(other)
-
-    def __eq__(self, other):
-        _, a, b, c, d = self._paired(other)
-        return a == c and b == d
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def exact(number):
-    r"""The number as a fraction, as which every float is one; a `Dual` as it is."""
-    return number if isinstance(number, Dual) else Fraction(number)
-
-
-def base(number):
-    r"""The number without its ε's, which decides a branch."""
-    while isinstance(number, Dual):
-        number = number.value
-    return number
-
-
-def draw(rng, *shape):
-    r"""An object array of fractions $k/2^{124}$, k drawn from $2^{128}$ numbers around 0."""
-    found = np.empty(shape, object)
-    for at in np.ndindex(shape):
-        k = int.from_bytes(rng.bytes(BITS // 8), "big") - 2 ** (BITS - 1)
-        found[at] = Number(k, 2 ** (BITS - 4))
-    return found
-
-
-def along(x, u, level=1):
-    r"""The array $x + u\epsilon$."""
-    return np.vectorize(lambda a, b: Dual(a, b, level), otypes=[object])(x, u)
-
-
-def slope(y, level=1):
-    r"""The coefficients of ε in an array or a number."""
-    take = lambda a: a.slope if getattr(a, "level", 0) == level else Fraction(0)  # noqa: E731
-    return np.vectorize(take, otypes=[object])(y) if np.ndim(y) else take(y)
-
-
-def gradient(f, x, level=1):
-    r"""$\partial f/\partial x$ of a scalar function by the definition, entry by entry."""
-    found = np.empty(x.shape, object)
-    for at in np.ndindex(x.shape):
-        unit = np.zeros(x.shape, object)
-        unit[at] = Fraction(1)
-        found[at] = slope(f(along(x, unit, level)), level)
-    return found
-
-
-def equal(*pairs):
-    r"""Whether each claim is its truth: the same shape, and the same numbers."""
-    return all(
-        np.shape(a) == np.shape(b) and bool(np.all(np.equal(a, b, dtype=object)))
-        for a, b in pairs
-    )
 
 
 @dataclass(frozen=True)
@@ -199,8 +49,11 @@ class ExactProof:
 
     @property
     def chance(self) -> float:
-        r"""The base-2 logarithm of the bound on the probability of a false pass."""
-        return math.log2(self.degree) + self.signs - BITS
+        r"""The base-2 logarithm of the bound on the probability of a false pass.
+
+        A wrong pass may see other signs than a right one, so those of both sides count.
+        """
+        return math.log2(self.degree) + 2 * self.signs - BITS
 
 
 def exact_proofs(subjects=None) -> list[ExactProof]:
@@ -405,129 +258,6 @@ def of_sgd(rng, m, sizes) -> Lines:
         expected = expected + v
         right = right and equal((theta, expected), (sgd.v, v), (g, before))
     yield "(14)", "SGD: three steps with momentum", 1, 0, right and sgd.t == 3
-
-
-def of_games(rng, m, sizes) -> Lines:
-    r"""(17) to (19), (26), (27), (30), (31): whole iterations of LSGAN and WGAN."""
-    hidden = sizes[1:-1]
-    for cls in (LSGAN, WGAN):
-        for way in ("plain", "one pass"):
-            game = exact_game(cls, rng, hidden)
-            bends, name = sum(hidden) * m * 3, cls.__name__
-            degree = 4 * (len(hidden) + 2)
-            for _ in range(2):  # the second step has a velocity to go on with
-                draw_again(game, rng)
-                x, z = draw(rng, m, 3), draw(rng, m, 2)
-                yield from of_steps(game, name, way, x, z, degree, bends)
-            draw_again(game, rng)
-            yield from of_second_step(game, name, x, z, degree, bends)
-
-
-def draw_again(game, rng):
-    r"""Other parameters: after a step they are fractions of too many digits."""
-    for network in (game.G, game.D, game.G_average):
-        network.theta = draw(rng, network.theta.size)
-
-
-def exact_game(cls, rng, hidden):
-    r"""A small game on fractions, moved by SGD, or rather by one that also keeps the gradient."""
-    widths = {"G_hidden": hidden, "D_hidden": hidden, "output": "linear", "dtype": "float64"}
-    game = cls(n_data=3, n_noise=2, slope=0.25, **widths)
-    for player in "GD":
-        network = getattr(game, player)
-        setattr(game, player, Network(network.layers, draw(rng, network.theta.size)))
-        setattr(game, f"{player}_optimizer", Descent(0.125, 0.5))
-    if cls is LSGAN:
-        game.a, game.b, game.c = draw(rng, 3)
-    else:
-        game.clip = 6.0
-    game.G_average, game.ema_decay = Network(game.G.layers, game.G.theta + 0), 0.75
-    return game
-
-
-class Descent(SGD, RecordingOptimizer):
-    r"""SGD that keeps the gradient which it was given."""
-
-    def step(self, theta, dtheta):
-        RecordingOptimizer.step(self, theta, dtheta)
-        super().step(theta, dtheta)
-
-
-def of_steps(game, name, way, x, z, degree, signs) -> Lines:
-    r"""One iteration: the gradients, the record and where both networks went."""
-    before = [network.theta.copy() for network in (game.G, game.D, game.G_average)]
-    velocity = [getattr(o, "v", 0) + 0 * t for o, t in zip(optimizers(game), before)]
-    x_fake = game.G.forward(z)[-1]
-    L_G, L_D = exact_losses(game, name, x, z)
-    truth = gradient(L_G, before[0]), gradient(L_D(x_fake), before[1])
-    values = L_G(before[0]), L_D(x_fake)(before[1])
-    if way == "plain":
-        record, made = game.G_step(x, z)
-        same_fakes = equal((made, x_fake))
-        record = record | game.D_step(x, x_fake)
-        numbers = "(17)", "(18)"
-    else:
-        record, same_fakes, numbers = game.update(x, z), True, ("(19)", "(19)")
-    claims = [o.dtheta for o in optimizers(game)]
-    for i, player in enumerate("GD"):
-        what = f"{name}: {way}, gradient of {player}"
-        yield numbers[i], what, degree, signs, equal((claims[i], truth[i])) and same_fakes
-    yield from of_record(game, name, way, x, x_fake, before, record, values, degree, signs)
-    v = [velocity[i] / 2 - truth[i] / 8 for i in (0, 1)]
-    moved = [before[i] + v[i] for i in (0, 1)]
-    if name == "WGAN":
-        moved[1] = np.vectorize(lambda a: min(max(a, -6), 6), otypes=[object])(moved[1])
-    mean = before[2] + (moved[0] - before[2]) / 4
-    pairs = zip((game.G.theta, game.D.theta, game.G_average.theta), (*moved, mean))
-    yield "(17a)", f"{name}: {way}, where the networks went", degree, signs, equal(*pairs)
-
-
-def of_second_step(game, name, x, z, degree, signs) -> Lines:
-    r"""(19a): a further step of the critic."""
-    x_fake, theta = game.G.forward(z)[-1], game.D.theta.copy()
-    L_D = exact_losses(game, name, x, z)[1](x_fake)
-    truth = gradient(L_D, theta)
-    record = game.D_update(x, x_fake)
-    right = equal((game.D_optimizer.dtheta, truth), (record["loss_D"], L_D(theta)))
-    yield "(19a)", f"{name}: D_update, gradient of D", degree, signs, right
-
-
-def optimizers(game):
-    r"""G's and D's."""
-    return game.G_optimizer, game.D_optimizer
-
-
-def exact_losses(game, name, x, z):
-    r"""(L_G of theta_G, a function of the fakes that gives L_D of theta_D), by definition."""
-    G, D, theta_D = game.G, game.D, game.D.theta.copy()
-    of = lambda network, theta, x: Network(network.layers, theta).forward(x)[-1]  # noqa: E731
-    mean = lambda s: s.sum() / Fraction(len(x))  # noqa: E731
-    if name == "WGAN":
-        return (
-            lambda theta: -mean(of(D, theta_D, of(G, theta, z))),
-            lambda fake: lambda theta: mean(of(D, theta, fake)) - mean(of(D, theta, x)),
-        )
-    half = lambda s, t: mean((s - t) ** 2) / 2  # noqa: E731
-    return (
-        lambda theta: half(of(D, theta_D, of(G, theta, z)), game.c),
-        lambda fake: (
-            lambda theta: half(of(D, theta, x), game.b) + half(of(D, theta, fake), game.a)
-        ),
-    )
-
-
-def of_record(game, name, way, x, x_fake, before, record, values, degree, signs) -> Lines:
-    r"""(26), (27), (30), (31) and what is reported."""
-    numbers = ("(27)", "(26)") if name == "WGAN" else ("(31)", "(30)")
-    for number, key, value in zip(numbers, ("loss_G", "loss_D"), values):
-        yield number, f"{name}: {way}, {key}", degree, signs, equal((record[key], value))
-    D = Network(game.D.layers, before[1])
-    real, fake = (D.forward(rows)[-1].sum() / len(x) for rows in (x, x_fake))
-    if name == "WGAN":
-        pairs = [(record["w_estimate"], real - fake)]
-    else:
-        pairs = [(record["D(x)"], real), (record["D(G(z))"], fake)]
-    yield numbers[1], f"{name}: {way}, what is reported", degree, signs, equal(*pairs)
 
 
 SUBJECTS: tuple[Subject, ...] = (

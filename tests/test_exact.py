@@ -1,0 +1,187 @@
+"""`minigan gradcheck --exact`: rational lines are proven by ==, and no mutant of them passes."""
+
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from mutate import mutants
+
+from minigan import LSGAN, SGD, WGAN, Dense, LeakyReLU, Network
+from minigan.game import Game
+from minigan.lab import exact
+from minigan.lab.cli import main
+from minigan.lab.dual import Dual, Number, along, draw, equal, gradient, slope
+from minigan.losses import least_squares, wasserstein
+from minigan.network import layer_gradient
+from minigan.optim import Optimizer
+from minigan.penalty import three_passes, widen, zero_centred_penalty
+from minigan.wgan import Wasserstein
+
+
+def test_the_command_prints_what_is_equal(capsys):
+    assert main(["gradcheck", "--exact"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    proven = [line for line in lines if line.startswith("(")]
+    assert lines[-1] == f"all {len(proven)} equal"
+    assert all(line.endswith(" equal") for line in proven)
+    assert max(map(len, lines)) < 80
+    for number in [
+        "1",
+        "1a",
+        "1b",
+        "1c",
+        "1d",
+        "1e",
+        "2",
+        "2a",
+        "2b",
+        "5",
+        "5a",
+        "6",
+        "6a",
+        "8",
+        "9",
+        "10",
+        "11",
+        "14",
+        "17",
+        "17a",
+        "18",
+        "19",
+        "19a",
+    ]:
+        assert any(line.startswith(f"({number}) ") for line in proven), number
+
+
+def test_exact_proofs_have_no_dtype(capsys):
+    assert main(["gradcheck", "--exact", "--dtype", "float32"]) == 2
+    assert "--exact: runs on fractions" in capsys.readouterr().err
+
+
+def test_a_wrong_line_is_not_equal(capsys, monkeypatch):
+    monkeypatch.setattr(
+        Dense, "dx", lambda self, dy, x, y, W, b=None: dy @ W.T * Fraction(1, 1)
+    )
+    assert main(["gradcheck", "--exact"]) == 0
+    monkeypatch.setattr(Dense, "dx", lambda self, dy, x, y, W, b=None: -(dy @ W.T))
+    capsys.readouterr()
+    assert main(["gradcheck", "--exact"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    wrong = {line.split()[0] for line in lines if line.endswith("NOT EQUAL")}
+    assert wrong >= {"(1a)", "(9)"}
+    assert not wrong & {"(1)", "(1b)", "(5a)", "(14)"}
+
+
+def test_the_chance_of_a_false_pass_is_negligible_for_all_patterns_together():
+    for proof in exact.exact_proofs([exact.of_layers, exact.of_networks, exact.of_penalty]):
+        assert proof.chance < -60, proof
+    assert exact.ExactProof("(1)", "", 4, 3, True).chance == 2 + 6 - 256
+
+
+# ---- the numbers themselves ----
+
+
+def test_a_number_stays_a_fraction_beside_floats_and_arrays():
+    third = Number(1, 3)
+    for made in (third + 0.5, 0.5 - third, 2 * third, third / 4, 1.0 / third, -third, third**3):
+        assert type(made) is Number
+    assert 0.5 - third == Fraction(1, 6)
+    assert (third * np.array([1, 0.5], object)).tolist() == [Fraction(1, 3), Fraction(1, 6)]
+
+
+def test_a_dual_number_carries_the_derivative_of_a_rational_function():
+    x = Dual(Number(2, 7), 1)
+    y = (3 * x**3 - x / 2 + 1) / (x * x + 5) - 1 / x
+    a = Fraction(2, 7)
+    top, down = 3 * a**3 - a / 2 + 1, a * a + 5
+    right = ((9 * a * a - Fraction(1, 2)) * down - top * 2 * a) / down**2 + 1 / a**2
+    assert y.value == top / down - 1 / a
+    assert y.slope == right
+    assert (x > 0) and (x < 1) and (x >= Fraction(2, 7)) and (x <= a) and x != y
+
+
+def test_dual_numbers_within_dual_numbers_give_second_derivatives():
+    """x³ y: the mixed derivative is 3x², in either order of nesting."""
+    x, y = Number(5, 3), Number(-2, 9)
+    for inner, outer in ((1, 2), (2, 1)):
+        made = Dual(x, 1, inner) ** 3 * Dual(y, 1, outer)
+        assert slope(slope(made, 2), 1) == 3 * x * x
+
+
+def test_the_gradient_by_the_definition():
+    rng = np.random.default_rng(0)
+    x = draw(rng, 2, 3)
+    assert equal((gradient(lambda x: (x * x * x).sum(), x), 3 * x * x))
+    assert slope(along(x, x)).tolist() == x.tolist()
+    assert not equal((x, x[0]))
+    assert not equal((x, x + Fraction(1, 10**60)))
+    assert len({base for base in x.flat}) == 6
+
+
+# ---- mutants ----
+
+ALIKE = {}
+OWN = {  # the functions whose lines are proven, and the subjects that prove them
+    "layers": [(Dense, "forward dx dparams tangent tangent_dparams"),
+               (LeakyReLU, "slopes forward dx tangent")],
+    "losses": [("losses", [wasserstein, least_squares])],
+    "networks": [(Network, "forward deltas dx accumulate gradient tangents tangent _make_views")],
+    "penalty": [("penalty", [zero_centred_penalty, three_passes, widen])],
+    "sgd": [(SGD, "update"), (Optimizer, "step")],
+    "games": [(Game, "G_step D_step update D_update descend_G descend_D D_record add_penalty "
+                     "score_real_and_fake D_gradient"),
+              (LSGAN, "D_loss G_loss report"), (Wasserstein, "D_loss G_loss report"),
+              (WGAN, "constrain")],
+}  # fmt: skip
+
+
+def functions():
+    """(subject, owner, name, function)"""
+    for subject, owners in OWN.items():
+        for owner, names in owners:
+            if isinstance(owner, str):
+                for function in names:
+                    yield subject, sys.modules[f"minigan.{owner}"], function.__name__, function
+            else:
+                for name in names.split():
+                    yield subject, owner, name, vars(owner)[name]
+    module = sys.modules["minigan.network"]
+    yield "networks", module, "layer_gradient", layer_gradient
+
+
+def proven(subjects):
+    """Whether the exact proofs of some subjects hold; an error is a failure."""
+    try:
+        return all(proof.passed for proof in exact.each_proof(subjects))
+    except Exception:
+        return False
+
+
+def survivors(which):
+    """Descriptions of the mutants that exact proof does not reject, and how many there are."""
+    subject = getattr(exact, f"of_{which}")
+    alive, count = [], 0
+    for name_of, owner, name, function in functions():
+        if name_of != which:
+            continue
+        for description, mutant in mutants(function):
+            count += 1
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(owner, name, mutant)
+                for module in list(sys.modules.values()):
+                    if getattr(module, "__name__", "").startswith("minigan"):
+                        for key, value in list(vars(module).items()):
+                            if value is function and module is not owner:
+                                patch.setattr(module, key, mutant)
+                if proven([subject]):
+                    alive.append(description)
+    return alive, count
+
+
+@pytest.mark.parametrize("which", OWN)
+@pytest.mark.filterwarnings("ignore")
+def test_every_mutant_of_a_rational_line_is_rejected_by_exact_proof_alone(which):
+    alive, count = survivors(which)
+    assert count >= 8
+    assert set(alive) <= set(ALIKE), set(alive) - set(ALIKE)
