@@ -39,7 +39,7 @@ def changes(tree):
     }
     for node in statements:
         if id(node) not in raised:
-            for change, edit in edits(node):
+            for _, edit in edits(node):
                 old = copy.copy(vars(node))
                 before = ast.unparse(node)
                 edit(node)

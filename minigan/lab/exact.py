@@ -176,27 +176,61 @@ def of_losses(rng, m, sizes) -> Lines:
 # ---- networks ----
 
 
+class Bent:
+    r"""PReLU, y = x where x > 0 and else $a_j x$; its passes read x and y, as a layer may.
+
+    Source: He et al. (2015), Delving deep into rectifiers, equation 1.
+    """
+
+    piecewise_linear = True
+
+    def __init__(self, n):
+        self.n, self.shapes = n, ((n,),)
+
+    def forward(self, x, a):
+        return np.where(x > 0, x, a * x)
+
+    def dx(self, dy, x, y, a):
+        return dy * y / x
+
+    def dparams(self, dy, x, y, a):
+        return (np.where(x > 0, 0 * y, dy * y / a).sum(axis=0),)
+
+    def tangent(self, u, x, y, a):
+        return u * y / x
+
+    def tangent_dparams(self, dy, u, x, y, a):
+        return (np.where(x > 0, 0 * y, dy * u * y / (a * x)).sum(axis=0),)
+
+
+class OwnDense(Dense):
+    r"""A layer of one's own, which no chapter knows by its type."""
+
+
 def network_of(rng, sizes, score=False):
-    r"""Dense, LeakyReLU, …, Dense of random fractions, and how many units have a bend."""
+    r"""Dense, PReLU, LeakyReLU, …, Dense of random fractions, and how many bends there are."""
     sizes = (*sizes[:-1], 1) if score else sizes
     layers: list = []
     for n, k in zip(sizes, sizes[1:]):
-        layers += [Dense(n, k), LeakyReLU(0.25)]
-    layers.pop()
+        layers += [Dense(n, k), Bent(k), LeakyReLU(0.25)]
+    layers[-3:] = [OwnDense(*sizes[-2:])]
     size = sum(math.prod(shape) for layer in layers for shape in layer.shapes)
-    return Network(layers, draw(rng, size)), sum(sizes[1:-1])
+    return Network(layers, draw(rng, size)), 2 * sum(sizes[1:-1])
 
 
 def of_networks(rng, m, sizes) -> Lines:
     r"""(8) to (11), and (90): a network's passes, by forward passes alone."""
     network, bends = network_of(rng, sizes)
     x, v, u, factors = (draw(rng, m, n) for n in (sizes[0], sizes[-1], sizes[0], 1))
-    degree, signs, trace = len(sizes) + 1, bends * m, network.forward(x)
+    degree, signs, trace = 2 * len(sizes), bends * m, network.forward(x)
     of = lambda theta, x: Network(network.layers, theta).forward(x)[-1]  # noqa: E731
     by_hand = x
-    for params in network.params:
-        one = affine if params else (lambda x: np.where(x > 0, x, x * Fraction(1, 4)))
-        by_hand = one(by_hand, *params)
+    for layer, params in zip(network.layers, network.params):
+        a = params[0] if params else Fraction(1, 4)
+        dense = isinstance(layer, Dense)
+        by_hand = (
+            affine(by_hand, *params) if dense else np.where(by_hand > 0, by_hand, a * by_hand)
+        )
     yield "(8)", "network: forward", degree, signs, equal((trace[-1], by_hand))
     dx = gradient(lambda x: (v * of(network.theta, x)).sum(), x)
     deltas, theta = network.deltas(trace, v), network.theta
@@ -236,7 +270,7 @@ def of_penalty(rng, m, sizes) -> Lines:
             return Fraction(gamma) / (2 * m) * (g * g).sum()
 
         P, dtheta = zero_centred_penalty(D, x, gamma, n)
-        degree, signs = 2 * len(sizes), bends * m
+        degree, signs = 4 * len(sizes), bends * m
         yield "(92)", "R1, R2: value", degree, signs, equal((P, value(D.theta)))
         right = equal((dtheta, gradient(value, D.theta)))
         yield "(93)", "R1, R2: second-order gradient of theta", degree, signs, right
