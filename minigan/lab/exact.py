@@ -24,10 +24,9 @@ from ..arrays import stream
 from ..layers import Dense, LeakyReLU
 from ..losses import least_squares, wasserstein
 from ..network import Network
-from ..optim import SGD
 from ..penalty import zero_centred_penalty
 from .dual import BITS, Number, along, draw, equal, gradient, slope
-from .exact_games import of_games
+from .exact_games import of_games, of_sgd
 
 # (rows, widths of a network): a loss divides by the rows in floating point, which is exact for
 # a power of two
@@ -101,7 +100,7 @@ def of_layers(rng, m, sizes) -> Lines:
     r"""(1) and (2): the forward passes by their definitions, the others by dual numbers."""
     n, k = sizes[0], sizes[-1]
     for bias in (True, False):
-        layer = Dense(n, k, bias)
+        layer: Any = Dense(n, k, bias)
         params = [draw(rng, *shape) for shape in layer.shapes]
         x, v, u = draw(rng, m, n), draw(rng, m, k), draw(rng, m, n)
         yield from of_layer("(1)", layer, affine, rng, x, v, u, *params)
@@ -274,24 +273,6 @@ def of_penalty(rng, m, sizes) -> Lines:
         yield "(92)", "R1, R2: value", degree, signs, equal((P, value(D.theta)))
         right = equal((dtheta, gradient(value, D.theta)))
         yield "(93)", "R1, R2: second-order gradient of theta", degree, signs, right
-
-
-# ---- optimisers and whole steps ----
-
-
-def of_sgd(rng, m, sizes) -> Lines:
-    r"""(14): three steps with momentum, by its two lines."""
-    theta, sgd = draw(rng, 5), SGD(lr=0.125, momentum=0.75)
-    expected, v = theta.copy(), np.zeros(5, object)
-    right = True
-    for _ in range(3):
-        g = draw(rng, 5)
-        before = g.copy()
-        sgd.step(theta, g)
-        v = Fraction(3, 4) * v - Fraction(1, 8) * g
-        expected = expected + v
-        right = right and equal((theta, expected), (sgd.v, v), (g, before))
-    yield "(14)", "SGD: three steps with momentum", 1, 0, right and sgd.t == 3
 
 
 SUBJECTS: tuple[Subject, ...] = (

@@ -1,4 +1,4 @@
-r"""Whole iterations of LSGAN and WGAN on exact fractions, a part of `exact`."""
+r"""SGD, and whole iterations of LSGAN and WGAN, on exact fractions: a part of `exact`."""
 
 from fractions import Fraction
 
@@ -10,6 +10,21 @@ from ..network import Network
 from ..optim import SGD
 from ..wgan import WGAN
 from .dual import draw, equal, gradient
+
+
+def of_sgd(rng, m, sizes):
+    r"""(14): three steps with momentum, by its two lines."""
+    theta, sgd = draw(rng, 5), SGD(lr=0.125, momentum=0.75)
+    expected, v = theta.copy(), np.zeros(5, object)
+    right = True
+    for _ in range(3):
+        g = draw(rng, 5)
+        before = g.copy()
+        sgd.step(theta, g)
+        v = Fraction(3, 4) * v - Fraction(1, 8) * g
+        expected = expected + v
+        right = right and equal((theta, expected), (sgd.v, v), (g, before))
+    yield "(14)", "SGD: three steps with momentum", 1, 0, right and sgd.t == 3
 
 
 def of_games(rng, m, sizes):
