@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .arrays import to_numpy
 from .hypotheses import AXES, SHAPED, SIMPLE, Case, Fits, axes, explains, makes, mends
 from .measure import METHODS
 
@@ -75,6 +76,8 @@ def sums(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
     for scale in (0, 1):  # a loss of n rows, when it is transposed, divides by its columns
 
         def turned(case, scale=scale):
+            if case.truth.shape[1] == 1:
+                raise ValueError("one column has no other axis")
             found = case.again(**{name: a.T for name, a in case.known.items()}).T
             return found * (found.shape[1] / len(found)) ** scale
 
@@ -103,6 +106,7 @@ def places(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
         if all(getattr(c.known.get(name), "shape", None) == c.truth.shape for c in cases):
             yield from within(text, cases, [side * case.known[name] <= 0 for case in cases])
         elif cases[0].measure:
+            text = text.replace("only ", "") + ", wrong elsewhere"
             yield text, functools.partial(one_sided, side=side)
     for axis in range(cases[0].truth.ndim):
         at = [lone(case, axis) for case in cases]
@@ -209,3 +213,16 @@ def answer(ask, *instead):
         if instead:
             return instead[0]
         raise ValueError(str(error)) from error
+
+
+def numbers_of(array):
+    r"""The array on the host; raises ValueError if what a pass returned is none of numbers."""
+    host = np.asarray(to_numpy(array))
+    if host.dtype.kind not in "biuf":
+        raise ValueError(f"expected numbers, got {host.dtype}")
+    return host
+
+
+def powers(m):
+    r"""What a mean over m rows may leave in a factor."""
+    return {"m": m, "m²": m * m, **({"m/(m − 1)": m / (m - 1)} if m > 1 else {})}

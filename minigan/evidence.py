@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array, array_namespace, asarray_like, stream, to_numpy
-from .diagnosis import answer, explain
+from .diagnosis import answer, explain, numbers_of, powers
 from .errors import MiniganError
 from .hypotheses import Case
 from .measure import METHODS, gradient_of, random_like, to_complex, tolerance_for
@@ -96,7 +96,7 @@ class LayerAt:
             return {name: asarray_like(np.asarray(a), self.x) for name, a in arrays.items()}
 
         def again(**others):
-            return answer(lambda: to_numpy(self.claim(what, **moved(others))))
+            return answer(lambda: numbers_of(self.claim(what, **moved(others))))
 
         directions, truth = self.measure(what)
         claim = answer(again, None)
@@ -136,7 +136,7 @@ class LayerAt:
             for name, value in getattr(self.layer, "__dict__", {}).items()
             if type(value) in (int, float) and name not in ("n", "k") and value
         }
-        return {"m": self.x.shape[0], **(columns if n != k else {"the columns": n}), **own}
+        return {**powers(self.x.shape[0]), **(columns if n != k else {"the columns": n}), **own}
 
     def slopes(self, what, drive):
         r"""The slope f′ of an elementwise layer, at x and, as mistaken, at y."""
@@ -224,7 +224,7 @@ def loss_cases(loss: Callable, s: Array, t: Any, method: str) -> Iterator[Case]:
         here = move(s_host), move(t if isinstance(t, (int, float)) else to_numpy(t))
 
         def again(s=here[0], t=here[1]):
-            return answer(lambda: to_numpy(loss(move(s), move(t))[1]))
+            return answer(lambda: numbers_of(loss(move(s), move(t))[1]))
 
         def slope(s, t=here[1]):
             return gradient_of(lambda s: loss(s, t)[0], move(s), method)[1]
@@ -232,7 +232,7 @@ def loss_cases(loss: Callable, s: Array, t: Any, method: str) -> Iterator[Case]:
         p, claim = 1 / (1 + np.exp(-s_host)), answer(lambda: again(), None)
         factors = {"σ(s)": p, "1 − σ(s)": 1 - p, "σ(s)(1 − σ(s))": p * (1 - p)}
         makes = {"it is taken at σ(s) instead of s": slope(p)}
-        known, numbers = {"s": s_host}, {"m": len(s_host)}
+        known, numbers = {"s": s_host}, powers(len(s_host))
         if np.ndim(t):
             known["t"] = to_numpy(t)
         elif t not in (0, 1, -1):

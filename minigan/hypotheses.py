@@ -153,7 +153,7 @@ def factors(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
             with_value = "" if name == "2" else f", {name} = {cases[0].numbers[name]:g}"
             named.append(f"claimed = {'−' if sign < 0 else ''}{text}{with_value}")
     yield from ((text, lambda case: True) for text in named)
-    there = [case for case in cases if case.claim is not None]
+    there = [case for case in cases if case.claim is not None] or cases[:1]
     truth, claim = (
         np.concatenate([np.ravel(getattr(case, name)) for case in there])
         for name in ("truth", "claim")

@@ -88,7 +88,15 @@ def test_no_mistake_is_misnamed_at_degenerate_points(m, seed):
             got = cause_of_layer(layer, shapes, what, x, seed)
         except (AssertionError, ValueError):
             continue  # right at this point, such as a mean of one row
-        judged.append((name, got.replace(f"m = {min(m, 8)}", "m = 6"), cause))
+        judged.append(
+            (
+                name,
+                got.replace(f"m = {min(m, 8)}", "m = 6").replace(
+                    f"m² = {min(m, 8) ** 2}", "m² = 36"
+                ),
+                cause,
+            )
+        )
     share, covered = right_share(judged)
     assert covered > 120
     assert share >= 0.9
@@ -226,6 +234,22 @@ def test_a_layer_that_lacks_something_is_named(missing):
     delattr(Gain, missing)
     with pytest.raises(MiniganError, match=f"Gain.*{missing}"):
         check_layer(Gain(), X, np.arange(1.0, 5.0))
+
+
+def test_a_pass_that_returns_no_numbers_is_refused_without_a_diagnosis():
+    lost = wrongs.mistaken(Dense(4, 3), "dparams", lambda r, *args: None, 0)
+    with pytest.raises(MiniganError, match=r"dparams\[0\]: expected shape \(4, 3\), got \(\)$"):
+        check_layer(lost, X, np.ones((4, 3)), np.ones(3))
+
+
+def test_what_is_measured_through_a_wrong_tangent_is_not_called_wrong_itself():
+    wrong = wrongs.mistaken(Dense(4, 3), "tangent", lambda r, *args: 2 * r)
+    W = np.random.default_rng(0).standard_normal((4, 3))
+    checks = {c.name: c.cause for c in check_layer(wrong, X, W, np.ones(3)) if not c.passed}
+    assert checks["Dense.tangent"] == "claimed = measured × 2"
+    assert (
+        checks["Dense.tangent_dparams[0]"] == "its truth is measured by tangent, which is wrong"
+    )
 
 
 def test_shapes_that_are_not_the_parameters_are_named():
