@@ -141,7 +141,7 @@ def functions():
     yield "networks", module, "layer_gradient", layer_gradient
 
 
-SMALL = ((2, (2, 3, 2)),)  # a case that rejects most mutants at once
+SMALL = ((2, (2, 1, 1)), (2, (2, 3, 2)))  # cases that reject most mutants at once
 
 
 def proven(subject):

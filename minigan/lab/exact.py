@@ -25,8 +25,9 @@ from ..layers import Dense, LeakyReLU
 from ..losses import least_squares, wasserstein
 from ..network import Network
 from ..penalty import zero_centred_penalty
-from .dual import BITS, Number, along, draw, equal, gradient, slope
+from .dual import BITS, Number, along, draw, equal, gradient, score_slopes, slope
 from .exact_games import of_games, of_sgd
+from .exact_layers import Bent, OwnDense
 
 # (rows, widths of a network): a loss divides by the rows in floating point, which is exact for
 # a power of two
@@ -175,37 +176,6 @@ def of_losses(rng, m, sizes) -> Lines:
 # ---- networks ----
 
 
-class Bent:
-    r"""PReLU, y = x where x > 0 and else $a_j x$; its passes read x and y, as a layer may.
-
-    Source: He et al. (2015), Delving deep into rectifiers, equation 1.
-    """
-
-    piecewise_linear = True
-
-    def __init__(self, n):
-        self.n, self.shapes = n, ((n,),)
-
-    def forward(self, x, a):
-        return np.where(x > 0, x, a * x)
-
-    def dx(self, dy, x, y, a):
-        return dy * y / x
-
-    def dparams(self, dy, x, y, a):
-        return (np.where(x > 0, 0 * y, dy * y / a).sum(axis=0),)
-
-    def tangent(self, u, x, y, a):
-        return u * y / x
-
-    def tangent_dparams(self, dy, u, x, y, a):
-        return (np.where(x > 0, 0 * y, dy * u * y / (a * x)).sum(axis=0),)
-
-
-class OwnDense(Dense):
-    r"""A layer of one's own, which no chapter knows by its type."""
-
-
 def network_of(rng, sizes, score=False):
     r"""Dense, PReLU, LeakyReLU, …, Dense of random fractions, and how many bends there are."""
     sizes = (*sizes[:-1], 1) if score else sizes
@@ -264,8 +234,7 @@ def of_penalty(rng, m, sizes) -> Lines:
 
         def value(theta, n=n):
             r"""(92) by forward passes: the slopes are dual numbers of a second kind."""
-            score = lambda x: Network(D.layers, theta).forward(x)[-1].sum()  # noqa: E731
-            g = gradient(score, x, 2)[:, :n]
+            g = score_slopes(lambda x: Network(D.layers, theta).forward(x)[-1], x)[:, :n]
             return Fraction(gamma) / (2 * m) * (g * g).sum()
 
         P, dtheta = zero_centred_penalty(D, x, gamma, n)

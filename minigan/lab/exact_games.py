@@ -1,15 +1,21 @@
-r"""SGD, and whole iterations of LSGAN and WGAN, on exact fractions: a part of `exact`."""
+r"""SGD, and whole iterations of three games, on exact fractions: a part of `exact`."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
+from ..cgan import Conditional
+from ..game import Game
 from ..gradcheck import RecordingOptimizer
+from ..layers import Dense, LeakyReLU
 from ..lsgan import LSGAN
 from ..network import Network
 from ..optim import SGD
+from ..penalty import zero_centred_penalty
 from ..wgan import WGAN
-from .dual import draw, equal, gradient
+from .dual import draw, equal, gradient, score_slopes
+from .exact_layers import Bent, OwnDense
 
 
 def of_sgd(rng, m, sizes):
@@ -27,42 +33,219 @@ def of_sgd(rng, m, sizes):
     yield "(14)", "SGD: three steps with momentum", 1, 0, right and sgd.t == 3
 
 
+@dataclass(eq=False, kw_only=True, repr=False)
+class Paired(Conditional, Game):
+    r"""A rational game that uses all that a game may: pairs of rows, a condition, a penalty.
+
+    Its losses are squares of the difference of two scores, and its penalty is R1's at points
+    between the rows of a pair, as WGAN-GP's is.
+    """
+
+    def D_loss(self, s_real, s_fake):
+        d, m = s_real - s_fake - 1, len(s_real)
+        return (d * d).sum() / (2 * m), d / m, -d / m
+
+    def G_loss(self, s_real, s_fake):
+        d, m = s_fake - s_real - 1, len(s_real)
+        return (d * d).sum() / (2 * m), d / m
+
+    def report(self, loss_D, ds_real, ds_fake):
+        return {"sums": 2 * ds_real.sum() + 3 * ds_fake.sum()}
+
+    def penalty(self, x, x_fake, c, rng):
+        eps = rng.random((len(x), 1), self.real_dtype)
+        x_hat = self.D_input(eps * x + (1 - eps) * x_fake, c)
+        return zero_centred_penalty(self.D, x_hat, 1.5, self.n_data)
+
+
+def half(d):
+    r"""Half the mean square."""
+    return (d * d).sum() / Fraction(2 * len(d))
+
+
+def mean(s):
+    r"""The mean."""
+    return s.sum() / Fraction(len(s))
+
+
+# {game: (the number of G's loss, and of D's; G's loss, and D's; what is reported)}, by
+# definition, of the scores r of real and f of generated rows
+DEFINITIONS: dict = {
+    Paired: (
+        ("(17)", "(18)"),
+        lambda r, f, game: half(f - r - 1),
+        lambda r, f, game: half(r - f - 1),
+        lambda r, f, game: {"sums": 2 * mean(r - f - 1) - 3 * mean(r - f - 1)},
+    ),
+    LSGAN: (
+        ("(31)", "(30)"),
+        lambda r, f, game: half(f - game.c),
+        lambda r, f, game: half(r - game.b) + half(f - game.a),
+        lambda r, f, game: {"D(x)": mean(r), "D(G(z))": mean(f)},
+    ),
+    WGAN: (
+        ("(27)", "(26)"),
+        lambda r, f, game: -mean(f),
+        lambda r, f, game: mean(f) - mean(r),
+        lambda r, f, game: {"w_estimate": 2 * (mean(r) - mean(f))},
+    ),
+}
+
+
 def of_games(rng, m, sizes):
-    r"""(17) to (19), (26), (27), (30), (31): whole iterations of LSGAN and WGAN."""
-    hidden = sizes[1:-1]
-    for cls in (LSGAN, WGAN):
+    r"""(17) to (19), (26), (27), (30), (31): whole iterations."""
+    for cls in DEFINITIONS:
+        if cls is Paired and m > 2:
+            continue  # the signs of so many rows have more patterns than a bound can bear
         for way in ("plain", "one pass"):
-            game = exact_game(cls, rng, hidden)
-            bends, name = sum(hidden) * m * 3, cls.__name__
-            degree = 4 * (len(hidden) + 2)
+            play = Play(cls, rng, m, sizes[1:2] if cls is Paired else sizes[1:-1])
             for _ in range(2):  # the second step has a velocity to go on with
-                draw_again(game, rng)
-                x, z = draw(rng, m, 3), draw(rng, m, 2)
-                yield from of_steps(game, name, way, x, z, degree, bends)
-            draw_again(game, rng)
-            yield from of_second_step(game, name, x, z, degree, bends)
+                play.draw_again(rng)
+                yield from play.iteration(way)
+            play.draw_again(rng)
+            yield from play.second_step()
 
 
-def draw_again(game, rng):
-    r"""Other parameters: after a step they are fractions of too many digits."""
-    for network in (game.G, game.D, game.G_average):
-        network.theta = draw(rng, network.theta.size)
+class Play:
+    r"""A small game on fractions, moved by an SGD that keeps its gradients, and its rows."""
 
+    def __init__(self, cls, rng, m, hidden):
+        self.m, self.name, self.hidden = m, cls.__name__, hidden
+        self.numbers, self.L_G, self.L_D, self.report = DEFINITIONS[cls]
+        options = {"n_classes": 2} if cls is Paired else {}
+        widths = {"G_hidden": hidden, "D_hidden": hidden, "output": "linear", "scale": 2.0}
+        self.game = game = cls(n_data=3, n_noise=2, dtype="float64", **widths, **options)
+        for player in "GD":
+            layers = self.layers(player)
+            size = sum(int(np.prod(shape)) for one in layers for shape in one.shapes)
+            setattr(game, player, Network(layers, draw(rng, size)))
+            setattr(game, f"{player}_optimizer", Descent(0.125, 0.5))
+        if cls is LSGAN:
+            game.a, game.b, game.c = draw(rng, 3)
+        elif cls is WGAN:
+            game.clip = 6.0
+        game.ema_decay = 0.75
+        self.degree = 4 * (len(hidden) + 2)
+        self.signs = (4 * sum(hidden) + 15 if cls is Paired else 3 * sum(hidden)) * m
 
-def exact_game(cls, rng, hidden):
-    r"""A small game on fractions, moved by an SGD that also keeps its gradients."""
-    widths = {"G_hidden": hidden, "D_hidden": hidden, "output": "linear", "dtype": "float64"}
-    game = cls(n_data=3, n_noise=2, slope=0.25, **widths)
-    for player in "GD":
-        network = getattr(game, player)
-        setattr(game, player, Network(network.layers, draw(rng, network.theta.size)))
-        setattr(game, f"{player}_optimizer", Descent(0.125, 0.5))
-    if cls is LSGAN:
-        game.a, game.b, game.c = draw(rng, 3)
-    else:
-        game.clip = 6.0
-    game.G_average, game.ema_decay = Network(game.G.layers, game.G.theta + 0), 0.75
-    return game
+    def layers(self, player):
+        r"""A stack of Dense and LeakyReLU; Paired's D begins with a layer of one's own."""
+        n, *widths, k = self.game.sizes()[player]
+        own = self.name == "Paired" and player == "D"
+        layers: list = [Bent(n)] if own else []
+        for k_hidden in widths:
+            layers += [Dense(n, k_hidden), LeakyReLU(0.25)]
+            n = k_hidden
+        return [*layers, OwnDense(n, k) if own else Dense(n, k)]
+
+    def draw_again(self, rng):
+        r"""Other rows and parameters: after a step these have too many digits."""
+        self.x, self.z, self.eps = (
+            draw(rng, self.m, 3),
+            draw(rng, self.m, 2),
+            draw(rng, self.m, 1),
+        )
+        self.c = draw(rng, self.m, 2) if self.name == "Paired" else None
+        for network in (self.game.G, self.game.D, self.game.G_average):
+            network.theta = draw(rng, network.theta.size)
+        self.theta_D = self.game.D.theta.copy()
+
+    def random(self, shape, dtype):
+        r"""Stands in for the generator of the penalty's numbers."""
+        return self.eps
+
+    # ---- the losses by definition, of forward passes alone ----
+
+    def fakes(self, theta):
+        r"""G(z), or G(z, c)."""
+        return Network(self.game.G.layers, theta).forward(self.joined(self.z))[-1]
+
+    def scores(self, theta, rows):
+        r"""D's scores."""
+        return Network(self.game.D.layers, theta).forward(self.joined(rows))[-1]
+
+    def joined(self, rows):
+        r"""The rows beside their condition."""
+        return rows if self.c is None else np.concatenate([rows, self.c], axis=1)
+
+    def loss_G(self, theta):
+        r"""G's loss as a function of its parameters."""
+        pair = (self.scores(self.theta_D, rows) for rows in (self.x, self.fakes(theta)))
+        return self.L_G(*pair, self.game)
+
+    def loss_D(self, theta):
+        r"""D's loss, the penalty included."""
+        pair = (self.scores(theta, rows) for rows in (self.x, self.x_fake))
+        return self.L_D(*pair, self.game) + self.penalty(theta)
+
+    def penalty(self, theta):
+        r"""(92) at points between the rows of a pair."""
+        if self.name != "Paired":
+            return Fraction(0)
+        between = self.eps * self.x + (1 - self.eps) * self.x_fake
+        g = score_slopes(lambda x: self.scores(theta, x), between)
+        return Fraction(3, 4) / self.m * (g * g).sum()
+
+    # ---- what is proven ----
+
+    def iteration(self, way):
+        r"""One iteration: the gradients, the record and where the networks went."""
+        game, c = self.game, self.c
+        before = [network.theta.copy() for network in (game.G, game.D, game.G_average)]
+        optimizers = game.G_optimizer, game.D_optimizer
+        velocity = [getattr(o, "v", 0) + 0 * t for o, t in zip(optimizers, before)]
+        self.x_fake = self.fakes(before[0])
+        truth = gradient(self.loss_G, before[0]), gradient(self.loss_D, before[1])
+        values = self.loss_G(before[0]), self.loss_D(before[1])
+        if way == "plain":
+            record, made = game.G_step(self.x, self.z, c)
+            same, numbers = equal((made, self.x_fake)), ("(17)", "(18)")
+            record = record | game.D_step(self.x, made, c, self)
+        else:
+            record, same = game.update(self.x, self.z, c, self), True
+            numbers = "(19)", "(19)"
+        name = f"{self.name}: {way}"
+        for i, player in enumerate("GD"):
+            right = equal((optimizers[i].dtheta, truth[i])) and same
+            yield numbers[i], f"{name}, gradient of {player}", *self.bound, right
+        for number, key, value in zip(self.numbers, ("loss_G", "loss_D"), values):
+            yield number, f"{name}, {key}", *self.bound, equal((record[key], value))
+        yield self.numbers[1], f"{name}, what is reported", *self.bound, self.reported(record)
+        v = [velocity[i] / 2 - truth[i] / 8 for i in (0, 1)]
+        yield from self.moved(name, before, v)
+
+    @property
+    def bound(self):
+        r"""(degree, signs)."""
+        return self.degree, self.signs
+
+    def reported(self, record):
+        r"""Whether the record has what the game reports, and its penalty."""
+        pair = (self.scores(self.theta_D, rows) for rows in (self.x, self.x_fake))
+        right = self.report(*pair, self.game)
+        if self.name == "Paired":
+            right["penalty"] = self.penalty(self.theta_D)
+        return equal(*((record[key], value) for key, value in right.items()))
+
+    def moved(self, name, before, v):
+        r"""(14), (17a) and (29): where a step with the velocity v leads."""
+        after, signs = [before[i] + v[i] for i in (0, 1)], self.signs
+        if self.name == "WGAN":
+            after[1] = np.vectorize(lambda a: min(max(a, -6), 6), otypes=[object])(after[1])
+            signs += 2 * len(after[1])  # which bound a number is at, or none
+        after.append(before[2] + (after[0] - before[2]) / 4)
+        now = [network.theta for network in (self.game.G, self.game.D, self.game.G_average)]
+        what = f"{name}, where the networks went"
+        yield "(17a)", what, self.degree, signs, equal(*zip(now, after))
+
+    def second_step(self):
+        r"""(19a): a further step of the critic."""
+        self.x_fake, theta = self.fakes(self.game.G.theta), self.theta_D
+        truth, value = gradient(self.loss_D, theta), self.loss_D(theta)
+        record = self.game.D_update(self.x, self.x_fake, self.c, self)
+        right = equal((self.game.D_optimizer.dtheta, truth), (record["loss_D"], value))
+        right = right and self.reported(record)
+        yield "(19a)", f"{self.name}: D_update, gradient of D", *self.bound, right
 
 
 class Descent(SGD, RecordingOptimizer):
@@ -71,81 +254,3 @@ class Descent(SGD, RecordingOptimizer):
     def step(self, theta, dtheta):
         RecordingOptimizer.step(self, theta, dtheta)
         super().step(theta, dtheta)
-
-
-def of_steps(game, name, way, x, z, degree, signs):
-    r"""One iteration: the gradients, the record and where both networks went."""
-    before = [network.theta.copy() for network in (game.G, game.D, game.G_average)]
-    velocity = [getattr(o, "v", 0) + 0 * t for o, t in zip(optimizers(game), before)]
-    x_fake = game.G.forward(z)[-1]
-    L_G, L_D = exact_losses(game, name, x, z)
-    truth = gradient(L_G, before[0]), gradient(L_D(x_fake), before[1])
-    values = L_G(before[0]), L_D(x_fake)(before[1])
-    if way == "plain":
-        record, made = game.G_step(x, z)
-        same_fakes = equal((made, x_fake))
-        record = record | game.D_step(x, x_fake)
-        numbers = "(17)", "(18)"
-    else:
-        record, same_fakes, numbers = game.update(x, z), True, ("(19)", "(19)")
-    claims = [o.dtheta for o in optimizers(game)]
-    for i, player in enumerate("GD"):
-        what = f"{name}: {way}, gradient of {player}"
-        yield numbers[i], what, degree, signs, equal((claims[i], truth[i])) and same_fakes
-    yield from of_record(game, name, way, x, x_fake, before, record, values, degree, signs)
-    v = [velocity[i] / 2 - truth[i] / 8 for i in (0, 1)]
-    moved = [before[i] + v[i] for i in (0, 1)]
-    if name == "WGAN":
-        moved[1] = np.vectorize(lambda a: min(max(a, -6), 6), otypes=[object])(moved[1])
-        signs += 2 * len(moved[1])  # which bound a number is at, or none
-    mean = before[2] + (moved[0] - before[2]) / 4
-    pairs = zip((game.G.theta, game.D.theta, game.G_average.theta), (*moved, mean))
-    yield "(17a)", f"{name}: {way}, where the networks went", degree, signs, equal(*pairs)
-
-
-def of_second_step(game, name, x, z, degree, signs):
-    r"""(19a): a further step of the critic."""
-    x_fake, theta = game.G.forward(z)[-1], game.D.theta.copy()
-    L_D = exact_losses(game, name, x, z)[1](x_fake)
-    truth = gradient(L_D, theta)
-    record = game.D_update(x, x_fake)
-    right = equal((game.D_optimizer.dtheta, truth), (record["loss_D"], L_D(theta)))
-    yield "(19a)", f"{name}: D_update, gradient of D", degree, signs, right
-
-
-def optimizers(game):
-    r"""G's and D's."""
-    return game.G_optimizer, game.D_optimizer
-
-
-def exact_losses(game, name, x, z):
-    r"""(L_G of theta_G, a function of the fakes that gives L_D of theta_D), by definition."""
-    G, D, theta_D = game.G, game.D, game.D.theta.copy()
-    of = lambda network, theta, x: Network(network.layers, theta).forward(x)[-1]  # noqa: E731
-    mean = lambda s: s.sum() / Fraction(len(x))  # noqa: E731
-    if name == "WGAN":
-        return (
-            lambda theta: -mean(of(D, theta_D, of(G, theta, z))),
-            lambda fake: lambda theta: mean(of(D, theta, fake)) - mean(of(D, theta, x)),
-        )
-    half = lambda s, t: mean((s - t) ** 2) / 2  # noqa: E731
-    return (
-        lambda theta: half(of(D, theta_D, of(G, theta, z)), game.c),
-        lambda fake: (
-            lambda theta: half(of(D, theta, x), game.b) + half(of(D, theta, fake), game.a)
-        ),
-    )
-
-
-def of_record(game, name, way, x, x_fake, before, record, values, degree, signs):
-    r"""(26), (27), (30), (31) and what is reported."""
-    numbers = ("(27)", "(26)") if name == "WGAN" else ("(31)", "(30)")
-    for number, key, value in zip(numbers, ("loss_G", "loss_D"), values):
-        yield number, f"{name}: {way}, {key}", degree, signs, equal((record[key], value))
-    D = Network(game.D.layers, before[1])
-    real, fake = (D.forward(rows)[-1].sum() / len(x) for rows in (x, x_fake))
-    if name == "WGAN":
-        pairs = [(record["w_estimate"], real - fake)]
-    else:
-        pairs = [(record["D(x)"], real), (record["D(G(z))"], fake)]
-    yield numbers[1], f"{name}: {way}, what is reported", degree, signs, equal(*pairs)
