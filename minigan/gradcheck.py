@@ -143,7 +143,7 @@ def check_layer(
     at, checks = LayerAt(layer, x, params, method, seed), Checks()
     for what in at.passes():
         name = f"{at.name}.{what}"
-        ask = functools.partial(explain_layer, layer, what, x, params, method, seed)
+        ask: Callable = functools.partial(explain_layer, layer, what, x, params, method, seed)
         claim, truth = at.check(what)
         if claim.shape != truth.shape:
             wrong = f"{name}: expected shape {truth.shape}, got {claim.shape}"
