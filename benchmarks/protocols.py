@@ -61,7 +61,7 @@ DATA = {"ring": (ring, ring_modes(), 0.01), "grid": (grid, grid_modes(), 0.05)}
 
 
 def mixture(args):
-    """PacGAN's protocol, and the recipes of the command line, which are a table of their own."""
+    """PacGAN's protocol; the recipes, those of the command line, are a table of their own."""
     make, modes, std = DATA[args.row]
     yield f"{args.row} recipes", recipe_table(args.row)
     columns = f"modes of {len(modes)}", "high quality", "KL divergence", "trials", "CPU s each"

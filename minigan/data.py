@@ -172,7 +172,7 @@ def _as_labels(given, classes, n):
     if classes or (high < n and np.bincount(labels.astype(np.int64)).all()):
         return labels.astype(np.int64, copy=False), classes or tuple(range(high + 1))
     values, numbers = np.unique(labels, return_inverse=True)
-    return numbers.astype(np.int64, copy=False), tuple(values.tolist())
+    return numbers.astype(np.int64), tuple(values.tolist())
 
 
 class Batches:
@@ -209,7 +209,7 @@ class Batches:
         if stop > self.n:
             index = self._xp.concat([index, self._order(epoch + 1)[: stop - self.n]])
         self.rows += self.batch_size
-        labels = None if self.labels is None else self._xp.take(self.labels, index, axis=0)
+        labels = None if self.labels is None else self._xp.take(self.labels, index)
         return self._xp.take(self.x, index, axis=0), labels
 
     def _order(self, epoch):

@@ -169,8 +169,8 @@ class FastNetwork(Network):
         layer = self.layers[l - 1]
         if type(layer) is Dense and layer.k == 1 and dy.ndim == 2 and dy.shape[1] == 1:
             return dy * self.params[l - 1][0].T
-        like = dy.shape == x.shape == y.shape and dy.dtype == x.dtype == self.theta.dtype
-        if njit and type(layer) in DX and like:
+        like = dy.dtype == x.dtype == y.dtype == self.theta.dtype
+        if njit and type(layer) in DX and like and dy.shape == x.shape == y.shape:
             return DX[type(layer)](layer, dy, x, y)
         return super().dx(l, dy, x, y)
 

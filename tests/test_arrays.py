@@ -2,6 +2,7 @@
 what is larger than the memory is refused."""
 
 import builtins
+import os
 import subprocess
 import sys
 import types
@@ -16,8 +17,10 @@ from minigan import (
     SGD,
     Adam,
     BackendError,
+    MiniganError,
     Network,
     RMSProp,
+    arrays,
     asarray_like,
     backend,
     mlp,
@@ -61,6 +64,60 @@ def test_cupy_without_a_driver_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", stub)
     with pytest.raises(BackendError, match="finds no CUDA driver or GPU"):
         GAN(backend="cupy")
+
+
+def test_cupy_that_does_not_work_says_why(monkeypatch):
+    stub = types.ModuleType("cupy")
+
+    def broken():
+        raise RuntimeError("of another CUDA")
+
+    stub.is_available = broken
+    monkeypatch.setitem(sys.modules, "cupy", stub)
+    with pytest.raises(BackendError, match="installed but does not work: of another CUDA$"):
+        backend("cupy")
+
+
+def test_cupy_that_works_is_used_through_the_standards_names(monkeypatch):
+    stub, compat = types.ModuleType("cupy"), types.ModuleType("array_api_compat.cupy")
+    stub.is_available = lambda: True
+    monkeypatch.setitem(sys.modules, "cupy", stub)
+    monkeypatch.setitem(sys.modules, "array_api_compat.cupy", compat)
+    monkeypatch.delenv("MINIGAN_BACKEND", raising=False)
+    assert backend("cupy") is compat
+    assert backend().__name__ == backend("").__name__ == "array_api_compat.numpy"
+    monkeypatch.setenv("MINIGAN_BACKEND", "cupy")
+    assert backend() is compat
+    assert backend("numpy").__name__ == "array_api_compat.numpy"
+    monkeypatch.setenv("MINIGAN_BACKEND", "")
+    assert backend().__name__ == "array_api_compat.numpy"
+
+
+class OnAnotherDevice:
+    """An array as CuPy has it: it comes home by `get`, and not otherwise."""
+
+    def get(self):
+        return np.arange(3)
+
+    def __dlpack__(self, **_):
+        raise TypeError("not on the host")
+
+
+def test_what_comes_home_by_get_or_dlpack_or_is_a_list():
+    host = np.arange(3)
+    assert to_numpy(host) is host
+    for away in (OnAnotherDevice(), abroad(host), [0, 1, 2]):
+        home = to_numpy(away)
+        assert type(home) is np.ndarray
+        np.testing.assert_array_equal(home, host)
+
+
+def test_a_host_array_stays_as_it_is_beside_another():
+    host = np.arange(3)
+    assert asarray_like(host, np.zeros(1)) is host
+    there = asarray_like(host, abroad(np.zeros(1)))
+    assert there.device == abroad(host).device
+    assert type(there) is type(abroad(host))
 
 
 def test_arrays_come_home_and_go_back(lib):
@@ -131,6 +188,62 @@ def test_importing_minigan_imports_little_besides_numpy():
     assert "minigan" in loaded.split()
     assert not slow & set(loaded.split())
     assert random == "False"
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "says"), [(10**12, None), (10**12 + 1, "1,000 GB of memory; there are 1,000$")]
+)
+def test_all_of_the_memory_may_be_used_and_no_more(n_bytes, says, monkeypatch):
+    monkeypatch.setattr(arrays, "_memory", lambda: 10**12)
+    if says is None:
+        arrays.check_memory("it", n_bytes)
+    else:
+        with pytest.raises(MiniganError, match=f"^it would take {says}"):
+            arrays.check_memory("it", n_bytes)
+
+
+def absent(*_):
+    raise OSError("no such thing here")
+
+
+@pytest.mark.parametrize(
+    ("machine", "container", "limit", "there_is"),
+    [
+        (8000, "9000\n", 9000, 8000),
+        (8000, "7000\n", 9000, 7000),
+        (8000, "7000", 6000, 6000),
+        (8000, "max\n", -1, 8000),
+        (8000, None, -1, 8000),
+        (None, "7000", -1, 7000),
+        (None, None, 6000, 6000),
+        (None, None, -1, sys.maxsize),
+        (-1000, "max", -1, sys.maxsize),  # the system does not know
+    ],
+)
+def test_the_memory_is_the_least_of_what_machine_container_and_limit_allow(
+    machine, container, limit, there_is, monkeypatch
+):
+    resource = types.ModuleType("resource")
+    resource.RLIMIT_AS, resource.RLIM_INFINITY = 9, -1
+    resource.getrlimit = {9: (limit, 1)}.__getitem__
+    monkeypatch.setitem(sys.modules, "resource", resource)
+    known = {"SC_PHYS_PAGES": machine and machine // 1000, "SC_PAGE_SIZE": 1000}
+    sysconf = absent if machine is None else known.__getitem__
+    monkeypatch.setattr(os, "sysconf", sysconf, raising=False)
+
+    def read_text(path, encoding):
+        assert (str(path), encoding) == ("/sys/fs/cgroup/memory.max", "ascii")
+        return absent() if container is None else container
+
+    monkeypatch.setattr(arrays.Path, "read_text", read_text)
+    assert arrays._memory() == there_is
+
+
+def test_without_any_of_the_three_there_is_no_bound(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)
+    monkeypatch.delattr(os, "sysconf", raising=False)
+    monkeypatch.setattr(arrays.Path, "read_text", absent)
+    assert arrays._memory() == sys.maxsize
 
 
 LIMITED = """

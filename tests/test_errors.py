@@ -61,6 +61,12 @@ def test_what_is_no_real_number_is_refused(value):
         ("(-inf, inf)", [-1e300, 0], [-math.inf, math.inf, math.nan], "expected a finite"),
         ("[0, 1)", [0, 0.999], [1, -1e-9, math.nan], "expected a number in [0, 1)"),
         ("(0, 1]", [1, 1e-9], [0, 1.001, math.nan], "expected a number in (0, 1]"),
+        ("[1, 9e15]", [1, 9e15], [0, -5], "must be at least 1, got "),
+        ("[1, 9e15]", [2], [9e15 + 2, 1e300, math.inf], "expected at most 9e+15, got "),
+        ("(0, 9e15)", [1, 9e15 - 2], [9e15], "expected at most 9e+15, got "),
+        ("(0, 9e15)", [1], [0, -1], "expected a positive number, got "),
+        ("[0, 8e15]", [8e15], [-1, 9e15], "expected a number in [0, 8e15], got "),
+        ("(-9e18, 9e18)", [0, -8e18], [9e18], "expected at most 9e+18, got "),
     ],
 )
 def test_an_interval_has_the_ends_that_its_brackets_say(within, inside, outside, says):
@@ -73,6 +79,12 @@ def test_an_interval_has_the_ends_that_its_brackets_say(within, inside, outside,
 def test_a_sentence_names_the_argument_what_was_expected_and_what_came():
     for check, value, within, sentence in (
         (whole_number, 0, "[1, inf)", "x: must be at least 1, got 0"),
+        (
+            whole_number,
+            9 * 10**15 + 1,
+            "[1, 9e15]",
+            f"x: expected at most 9e+15, got {9 * 10**15 + 1}",
+        ),
         (real_number, -2.5, "(0, inf)", "x: expected a positive number, got -2.5"),
         (real_number, math.inf, "(-inf, inf)", "x: expected a finite number, got inf"),
         (word, "tanh", ("linear", "sigmoid"), "x: expected one of linear, sigmoid, got 'tanh'"),
@@ -103,9 +115,16 @@ def test_another_word_is_refused(value):
     refused(word, value, ("float32", "float64"), says="expected one of float32, float64, got")
 
 
+def test_a_whole_number_lies_from_1_unless_told_otherwise():
+    becomes(whole_number("x", 1), 1)
+    refused(whole_number, 0, says="must be at least 1, got 0")
+    becomes(real_number("x", -1e300), -1e300)
+    refused(real_number, math.inf, says="expected a finite number, got inf")
+
+
 @pytest.mark.parametrize("value", [None, 3, ["numpy"]])
 def test_where_any_word_will_do_what_is_none_is_refused(value):
-    refused(word, value)
+    refused(word, value, says=f"expected a text, got {value!r}")
 
 
 def test_true_and_false_become_bools_and_nothing_else_is_either():
@@ -127,10 +146,11 @@ def test_true_and_false_become_bools_and_nothing_else_is_either():
         (3, (3,)),
         (np.int64(3), (3,)),
         (np.array(3), (3,)),
+        ([0, 2], (0, 2)),
     ],
 )
 def test_whole_numbers_become_a_tuple_of_ints_and_one_a_tuple_of_one(value, expected):
-    found = whole_numbers("x", value, "[1, inf)")
+    found = whole_numbers("x", value, "[0, inf)")
     becomes(found, expected)
     assert {type(each) for each in found} <= {int}
 

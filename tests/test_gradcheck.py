@@ -382,6 +382,60 @@ def test_a_bend_elsewhere_than_at_zero():
         check_layer(Shifted(), np.array([[3.0]]))
 
 
+@pytest.mark.parametrize("method", ["complex step", "central difference"])
+@pytest.mark.parametrize(
+    ("part", "at", "caught"),
+    [
+        ("dx", None, "dx"),
+        ("tangent", None, "tangent tangent_dparams[0]"),  # which is measured through it
+        ("dparams", 0, "dparams[0]"),
+        ("dparams", 1, "dparams[1]"),
+        ("tangent_dparams", 0, "tangent_dparams[0]"),
+    ],
+)
+def test_either_method_catches_each_part_alone(part, at, caught, method):
+    right = getattr(Dense, part)
+
+    class Wrong(Dense):
+        """One of its derivatives is off by a ten-thousandth."""
+
+    def bent(self, *args):
+        made = right(self, *args)
+        if at is None:
+            return 1.0001 * made
+        return tuple(1.0001 * v if i == at else v for i, v in enumerate(made))
+
+    setattr(Wrong, part, bent)
+    checks = check_layer(Wrong(4, 3), *on_host((5, 4), (4, 3), (3,)), method=method)
+    wrong = {name for name, passed in results(checks).items() if not passed}
+    assert wrong - {"adjoint"} == {*caught.split()}
+    assert ("adjoint" in wrong) == (at is None)
+    assert {check.method for check in checks} == {method, "adjoint", "comparison"}
+
+
+def test_the_seed_decides_the_directions():
+    class Asked(Tanh):
+        def dx(self, dy, x, y):
+            seen.append((dy.copy(), x))
+            return super().dx(dy, x, y)
+
+        def tangent(self, u, x, y):
+            seen.append((u.copy(), x))
+            return super().tangent(u, x, y)
+
+    x, found = np.ones((3, 4)), []
+    for seed in (0, 0, 1):
+        seen = []
+        check_layer(Asked(), x, seed=seed)
+        found.append(seen)
+        assert [v.shape for v, _ in seen] == [(3, 4), (3, 4)]
+        assert all(point is x for _, point in seen)
+        assert (seen[0][0] != seen[1][0]).all()
+    for first, same, other in zip(*found):
+        np.testing.assert_array_equal(first[0], same[0])
+        assert (first[0] != other[0]).all()
+
+
 # ---- whole networks, losses, gradients ----
 
 
@@ -425,6 +479,56 @@ def test_a_wrong_pass_of_a_network_is_caught(wrong, monkeypatch):
     checks = {c.name: c.passed for c in check_network(network, np.ones((2, 3)))}
     culprit = {"deltas": "network dx", "accumulate": "network dtheta"}
     assert not checks[culprit.get(wrong, "network tangents")]
+
+
+@pytest.mark.parametrize("method", ["complex step", "central difference"])
+@pytest.mark.parametrize("wrong", ["deltas", "gradient", "tangents"])
+def test_either_method_catches_each_pass_alone(wrong, method, monkeypatch):
+    layers = [Dense(3, 4), Sigmoid(), Dense(4, 2), Sigmoid()]
+    network, right = Network(layers, on_host((26,))[0]), getattr(Network, wrong)
+
+    def bent(self, *args, **options):
+        made = right(self, *args, **options)
+        if wrong == "gradient":
+            return 1.0001 * made
+        at = 0 if wrong == "deltas" else len(made) - 1
+        return [v if i != at or v is None else 1.0001 * v for i, v in enumerate(made)]
+
+    monkeypatch.setattr(Network, wrong, bent)
+    checks = check_network(network, *on_host((5, 3)), method=method)
+    lost = {check.name for check in checks if not check.passed}
+    named = {"deltas": ("dx", 1), "gradient": ("dtheta", None), "tangents": ("tangents", 4)}
+    what, layer = named[wrong]
+    adjoint = {f"layer {layer} <v,Ju>=<JTv,u>"} if layer else set()
+    assert lost == {f"network {what}"} | adjoint
+    assert {check.method for check in checks} == {method, "adjoint", "comparison"}
+
+
+def test_the_seed_decides_a_networks_directions(monkeypatch):
+    network, x = Network([Dense(3, 2)], np.ones(8)), np.ones((5, 3))
+    asked, tangents = [], Network.tangents
+    monkeypatch.setattr(
+        Network, "tangents", lambda self, trace, u: asked.append(u) or tangents(self, trace, u)
+    )
+    for seed in (0, 0, 1):
+        check_network(network, x, seed=seed)
+    np.testing.assert_array_equal(asked[0], asked[1])
+    assert (asked[0] != asked[2]).all()
+    assert asked[0].shape == (5, 3)
+
+
+def test_whole_numbers_are_refused_wherever_they_are(lib):
+    x, whole = lib.array(np.ones((2, 2)), "float32"), lib.array(np.ones((2, 2), "int32"))
+    theta = lib.array(np.ones(3), "float32")
+    message = "^expected an array of real numbers, got dtype .*int32"
+    for call in (
+        lambda: check_layer(Tanh(), whole),
+        lambda: check_layer(GainedSoftplus(2), x, whole[0, :]),
+        lambda: check_gradient("g", sum_of_cubes, whole, whole),
+        lambda: check_network(Network([Dense(2, 1)], theta), whole),
+    ):
+        with pytest.raises(MiniganError, match=message):
+            call()
 
 
 def sum_of_cubes(x):
@@ -529,6 +633,22 @@ def test_the_tolerance_belongs_to_the_method_unless_given():
         assert compare("a", method, [1.0], [1.0]).tolerance == tolerance
     assert compare("a", "complex step", [1.0], [1.1], tolerance=0.2).passed
     assert not compare("a", "complex step", [1.0], [1.0 + 1e-15], tolerance=0.0).passed
+
+
+@pytest.mark.parametrize("method", TOLERANCE)
+def test_a_gradient_may_be_off_by_just_the_tolerance(method):
+    """A linear function has no error of its own; the claim is off by a known factor."""
+    c = np.random.default_rng(0).standard_normal((3, 4))
+    for times, passes in ((0.5, True), (2.0, False), (-0.5, True), (-2.0, False)):
+        claim = c * (1 + times * TOLERANCE[method])
+        if method == "adjoint":
+            check = check_adjoint("J", c, c, claim, c)
+        else:
+            check = check_gradient(
+                "f", lambda x: array_namespace(x).sum(c * x), c, claim, method
+            )
+        assert check.passed is passes, check
+        assert (check.method, check.tolerance) == (method, TOLERANCE[method])
 
 
 def test_the_tolerance_itself_passes_and_more_does_not():

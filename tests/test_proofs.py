@@ -9,13 +9,27 @@ import time
 import numpy as np
 import pytest
 
-from minigan import Dense, Layer, LeakyReLU, Network, layers, losses
+from minigan import (
+    GAN,
+    WGAN,
+    WGANGP,
+    Dense,
+    Layer,
+    LeakyReLU,
+    Network,
+    Sigmoid,
+    layers,
+    losses,
+    softmax_cross_entropy,
+)
 from minigan.arrays import backend
 from minigan.errors import BackendError
+from minigan.game import Game
 from minigan.gradcheck import Check
+from minigan.lab import proofs as module
 from minigan.lab.cli import main
 from minigan.lab.models import MODELS
-from minigan.lab.proofs import GAMES, Proof, proofs, table
+from minigan.lab.proofs import CASES, GAMES, LOSSES, GameUnderProof, Proof, proofs, table
 
 
 def gradcheck(*options, bug=""):
@@ -94,9 +108,9 @@ def test_a_pass_that_loses_digits_fails_in_float32(monkeypatch):
 def test_nothing_that_has_a_derivative_is_left_out(proven):
     lines = proven[0].stdout.splitlines()
     what = {line[7:].partition(":")[0] for line in lines if line.startswith("(")}
-    for module, kind in ((layers, inspect.isclass), (losses, inspect.isfunction)):
-        for name, thing in inspect.getmembers(module, kind):
-            if thing.__module__ == module.__name__ and thing is not Layer:
+    for chapter, kind in ((layers, inspect.isclass), (losses, inspect.isfunction)):
+        for name, thing in inspect.getmembers(chapter, kind):
+            if thing.__module__ == chapter.__name__ and thing is not Layer:
                 assert name in what
     assert what >= set(MODELS) | set(GAMES) | {"gan, minimax", "network"}
 
@@ -139,6 +153,271 @@ def test_the_worst_of_the_cases_is_the_one_that_is_shown(monkeypatch):
     (check,) = (proof.check for proof in proofs() if proof.equation == "(11)")
     assert check.passed
     assert check.error == pytest.approx(8e-14, abs=2e-15)  # the case of eight rows
+
+
+# ---- what is proven, and that each line of it can fail ----
+
+OF_LAYERS = {
+    "(1a) Dense: dx",
+    "(1b) Dense: dW",
+    "(1c) Dense: db",
+    "(1d) Dense: tangent",
+    "(1e) Dense: dW of the tangent",
+    "(1e) Dense: db of the tangent",
+    "(2a) LeakyReLU: dx",
+    "(2b) LeakyReLU: tangent",
+    "(3a) Sigmoid: dx",
+    "(3b) Sigmoid: tangent",
+}
+OF_LOSSES = {
+    "(4a) bce_with_logits: ds",
+    "(5a) wasserstein: ds",
+    "(6a) least_squares: ds",
+    "(7a) softmax_cross_entropy: ds",
+    "(91a) relativistic: ds",
+}
+OF_NETWORKS = {"(10) network: gradient of theta", "(9) network: delta of x"}
+OF_NETWORKS |= {"(11) network: tangents"}
+ADJOINT = {
+    f"(37) {name}: adjoint of dx and tangent" for name in ("Dense", "LeakyReLU", "Sigmoid")
+}
+ADJOINT |= {"(37) network: adjoint, layer by layer"}
+ROWS = {f"(19) {name}: row by row" for name in ("Dense", "LeakyReLU", "Sigmoid", "network")}
+STEPS = ("(17) {}: G_step, gradient of G", "(19) {}: update, gradient of G")
+D_STEPS = ("(18) {}: D_step, gradient of D", "(19a) {}: D_update, gradient of D")
+D_STEPS += ("(19) {}: update, gradient of D",)
+SLIGHTLY = {"float64": 1e-12, "float32": 1e-4}
+every_dtype = pytest.mark.parametrize("dtype", SLIGHTLY)
+
+
+def of(games, *steps):
+    return {step.format(name) for name in games for step in steps}
+
+
+@pytest.fixture
+def one_case(monkeypatch):
+    """One small case, which fails as all of them do."""
+    monkeypatch.setattr(module, "CASES", CASES[:1])
+
+
+def failed(dtype):
+    return {f"{p.equation} {p.what}" for p in proofs(dtype) if not p.check.passed}
+
+
+def bend(monkeypatch, cls, method, dtype, at=None):
+    """The method's result, or one part of it, made wrong by a little."""
+    right = cls.__dict__.get(method) or getattr(cls, method)
+
+    def scaled(value):
+        wrong = value is not None and value.dtype == dtype
+        return value * (1 + SLIGHTLY[dtype]) if wrong else value
+
+    def bent(self, *args, **options):
+        made = right(self, *args, **options)
+        if at is None:
+            return scaled(made)
+        return type(made)(scaled(v) if i == at % len(made) else v for i, v in enumerate(made))
+
+    monkeypatch.setattr(cls, method, bent)
+
+
+@every_dtype
+def test_every_derivative_is_proven_by_the_method_and_the_limit_of_its_dtype(dtype):
+    found = proofs(dtype)
+    lines = [f"{proof.equation} {proof.what}" for proof in found]
+    expected = OF_LAYERS | OF_LOSSES | OF_NETWORKS | of(GAMES, *STEPS, *D_STEPS)
+    expected |= ADJOINT | ROWS if dtype == "float64" else set()
+    assert len(lines) == len(set(lines))
+    assert set(lines) == expected
+    assert set(GAMES) == {*MODELS, "gan, minimax"}
+    for line, proof in zip(lines, found):
+        method, limit = ("complex step", 1e-13) if dtype == "float64" else ("float32", 1e-5)
+        method = "adjoint" if line in ADJOINT else method
+        method, limit = ("comparison", 0.0) if line in ROWS else (method, limit)
+        assert (proof.check.method, proof.check.tolerance) == (method, limit)
+        assert proof.check.passed
+
+
+PARTS = {
+    (Dense, "dx", None): {"(1a) Dense: dx"},
+    (Dense, "dparams", 0): {"(1b) Dense: dW"},
+    (Dense, "dparams", 1): {"(1c) Dense: db"},
+    (Dense, "tangent", None): {"(1d) Dense: tangent"},
+    (Dense, "tangent_dparams", 0): {"(1e) Dense: dW of the tangent"},
+    (Sigmoid, "dx", None): {"(3a) Sigmoid: dx", "(3b) Sigmoid: tangent"},
+    (Sigmoid, "tangent", None): {"(3b) Sigmoid: tangent"},
+    (LeakyReLU, "dx", None): {"(2a) LeakyReLU: dx", "(2b) LeakyReLU: tangent"},
+    (LeakyReLU, "tangent", None): {"(2b) LeakyReLU: tangent"},
+}
+
+
+@every_dtype
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: f"{part[0].__name__}.{part[1]}")
+def test_a_layers_derivative_that_is_wrong_by_a_little_fails_in_its_line(
+    part, dtype, one_case, monkeypatch
+):
+    bend(monkeypatch, *part[:2], dtype, part[2])
+    monkeypatch.setattr(module, "GAMES", {})
+    assert failed(dtype) - OF_NETWORKS - ADJOINT == PARTS[part]
+    monkeypatch.setitem(SLIGHTLY, dtype, 1e-2)  # (37) sees what is not orthogonal to v
+    adjoint = f"(37) {part[0].__name__}: adjoint of dx and tangent"
+    # a dx and a tangent that are wrong alike agree with each other
+    alone = part[1] in ("dx", "tangent") and len(PARTS[part]) == 1
+    assert (adjoint in failed(dtype)) == (alone and dtype == "float64")
+
+
+def test_eq1e_a_bias_that_the_tangent_sees_fails_in_its_line(one_case, monkeypatch):
+    right = Dense.tangent_dparams
+    monkeypatch.setattr(
+        Dense, "tangent_dparams", lambda *args: (right(*args)[0], right(*args)[1] + 1e-20)
+    )
+    monkeypatch.setattr(module, "GAMES", {})
+    assert failed("float64") == {"(1e) Dense: db of the tangent"}
+
+
+@every_dtype
+@pytest.mark.parametrize(
+    ("equation", "target"), [(n, t) for n, (_, targets) in LOSSES.items() for t in targets]
+)
+def test_a_loss_that_is_wrong_by_a_little_for_one_target_fails_in_its_line(
+    equation, target, dtype, one_case, monkeypatch
+):
+    right, targets = LOSSES[equation]
+
+    def bent(s, t):
+        loss, ds = right(s, t)
+        return loss, ds * (1 + SLIGHTLY[dtype]) if t == target and s.dtype == dtype else ds
+
+    bent.__name__ = right.__name__
+    monkeypatch.setitem(LOSSES, equation, (bent, targets))
+    monkeypatch.setattr(module, "GAMES", {})
+    assert failed(dtype) == {f"{equation} {right.__name__}: ds"}
+
+
+@every_dtype
+def test_the_classifiers_loss_fails_in_its_line(dtype, one_case, monkeypatch):
+    def bent(s, c):
+        loss, ds = softmax_cross_entropy(s, c)
+        return loss, ds * (1 + SLIGHTLY[dtype]) if s.dtype == dtype else ds
+
+    bent.__name__ = "softmax_cross_entropy"
+    monkeypatch.setattr(module, "softmax_cross_entropy", bent)
+    monkeypatch.setattr(module, "GAMES", {})
+    assert failed(dtype) == {"(7a) softmax_cross_entropy: ds"}
+
+
+@every_dtype
+@pytest.mark.parametrize(
+    ("method", "at", "line"),
+    [
+        ("gradient", None, "(10) network: gradient of theta"),
+        ("tangents", -1, "(11) network: tangents"),
+        ("deltas", 0, "(9) network: delta of x"),
+    ],
+)
+def test_a_networks_pass_that_is_wrong_by_a_little_fails_in_its_line(
+    method, at, line, dtype, one_case, monkeypatch
+):
+    bend(monkeypatch, Network, method, dtype, at)
+    monkeypatch.setattr(module, "GAMES", {})
+    assert failed(dtype) - ADJOINT == {line}
+    monkeypatch.setitem(SLIGHTLY, dtype, 1e-2)  # (37) sees what is not orthogonal to v
+    adjoint = {"(37) network: adjoint, layer by layer"}
+    assert failed(dtype) & ADJOINT == (
+        adjoint if at is not None and dtype == "float64" else set()
+    )
+
+
+def hand_over(monkeypatch, method, dtype):
+    """What a step hands to its optimiser made wrong by a little."""
+    right = getattr(Game, method)
+
+    def bent(self, dtheta):
+        wrong = 1 + SLIGHTLY[dtype] if dtheta.dtype == dtype else 1
+        return right(self, dtheta * dtheta.dtype.type(wrong))
+
+    monkeypatch.setattr(Game, method, bent)
+
+
+@every_dtype
+@pytest.mark.parametrize(("method", "steps"), [("descend_G", STEPS), ("descend_D", D_STEPS)])
+def test_every_step_of_every_game_that_is_wrong_by_a_little_fails_in_its_line(
+    method, steps, dtype, one_case, monkeypatch
+):
+    hand_over(monkeypatch, method, dtype)
+    assert failed(dtype) == of(GAMES, *steps)
+
+
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_penalty_or_its_gradient_that_is_wrong_fails_where_it_is_asked_for(
+    at, one_case, monkeypatch
+):
+    right = WGANGP.penalty
+
+    def bent(self, *args):
+        return tuple(v * (1 + 1e-9) if i == at else v for i, v in enumerate(right(self, *args)))
+
+    monkeypatch.setattr(WGANGP, "penalty", bent)
+    assert failed("float64") == of(("wgan-gp", "cwgan-gp"), *D_STEPS)
+
+
+def test_a_game_whose_loss_is_wrong_fails_and_no_other(one_case, monkeypatch):
+    def bent(self, s_real, s_fake, right=WGAN.D_loss):
+        loss, ds_real, ds_fake = right(self, s_real, s_fake)
+        return loss, ds_real * (1 + 1e-9), ds_fake
+
+    monkeypatch.setattr(WGAN, "D_loss", bent)
+    assert failed("float64") == of(("wgan", "cwgan"), *D_STEPS)
+
+
+def test_the_minimax_loss_is_proven_by_itself(one_case, monkeypatch):
+    def bent(self, *scores, right=GAN.G_loss):
+        loss, ds = right(self, *scores)
+        return loss, ds * (1 + 1e-9) if self.minimax else ds
+
+    monkeypatch.setattr(GAN, "G_loss", bent)
+    assert failed("float64") == of(("gan, minimax",), *STEPS)
+
+
+def test_rows_that_mix_fail_in_their_lines(one_case, monkeypatch):
+    def mixed(self, x, right=LeakyReLU.forward):
+        return right(self, x) + 1e-9 * x[:1]
+
+    monkeypatch.setattr(LeakyReLU, "forward", mixed)
+    monkeypatch.setattr(module, "GAMES", {})
+    assert failed("float64") >= {"(19) LeakyReLU: row by row", "(19) network: row by row"}
+    assert not failed("float64") & {"(19) Dense: row by row", "(19) Sigmoid: row by row"}
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_float32_and_float64_play_with_the_same_numbers(name):
+    like = np.zeros(0)
+    for case in CASES:
+        low = GameUnderProof(name, case, "float32", like)
+        high = GameUnderProof(name, case, "float64", like, rounded=True)
+        pairs = [(low.x, high.x), (low.z, high.z), (low.model.G.theta, high.model.G.theta)]
+        pairs.append((low.model.D.theta, high.model.D.theta))
+        pairs += [
+            (game.random((4, 1), "float32"), low.random((4, 1), "float64")) for game in (low,)
+        ]
+        for a, b in pairs:
+            assert (a.dtype, b.dtype) == ("float32", "float64")
+            np.testing.assert_array_equal(a, b)
+        if low.c is not None:
+            np.testing.assert_array_equal(low.c, high.c)
+        assert (low.x.shape, low.z.shape) == ((case[1], 4), (case[1], 3))
+        np.testing.assert_array_equal(
+            high.random((4, 1), "float64"), low.random((4, 1), "float64")
+        )
+
+
+def test_no_parameter_under_proof_is_zero():
+    """Biases start at zero, where a wrong derivative may vanish; these were moved."""
+    for name in GAMES:
+        model = GameUnderProof(name, CASES[0], "float64", np.zeros(0)).model
+        assert (model.G.theta != 0).all()
+        assert (model.D.theta != 0).all()
+        assert (model.G_hidden, model.D_hidden) == ((7, 6), (6, 7))
 
 
 def test_a_gpu_is_used_or_its_absence_is_one_clear_line():

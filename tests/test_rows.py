@@ -223,7 +223,7 @@ def test_what_is_refused_would_have_broken_one_pass_for_both(monkeypatch):
         x, z = rng.random((6, 4)), rng.standard_normal((6, 2))
         for game in (plain, shared):
             game.G_optimizer, game.D_optimizer = RecordingOptimizer(), RecordingOptimizer()
-        _, x_fake = plain.G_step(z)
+        _, x_fake = plain.G_step(x, z)
         plain.D_step(x, x_fake)
         shared.update(x, z)
         a, b = plain.D_optimizer.dtheta, shared.D_optimizer.dtheta

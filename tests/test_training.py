@@ -1,74 +1,249 @@
-"""Chapters 14 and 15: training repeats itself bit for bit, stops at the first NaN, resumes
-exactly, and never loses the last good checkpoint."""
+"""The training loop repeats itself bit for bit, takes each player's steps in order on fresh
+rows, goes on exactly where it stopped, and stops at the first number that is none."""
 
+import ctypes
+import itertools
 import json
+import math
 import os
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 
 import minigan
-from minigan import CGAN, GAN, WGAN, CheckpointError, DataError, DivergedError, RunError
-from minigan.lab.checkpoint import load_checkpoint, save_checkpoint
+from minigan import CGAN, GAN, WGAN, DataError, Dataset, DivergedError, MiniganError, fast
 from minigan.lab.loaders import ring, ring_modes
-from minigan.training import TrainState, train
+from minigan.lab.models import MODELS, build
+from minigan.training import TrainState, check_finite, check_fit, finite, keep_heap, train
+from minigan.wgan import Wasserstein
 
 SMALL = {"n_noise": 4, "G_hidden": (8,), "D_hidden": (8,)}
 POINTS = SMALL | {"n_data": 2, "output": "linear"}
+DATA = ring(n=100)
+every_game = pytest.mark.parametrize("name", MODELS)
 
 
-def small(cls):
-    return cls(**POINTS, **({"n_classes": 8} if cls is CGAN else {}))
+@pytest.fixture(autouse=True)
+def plain(monkeypatch):
+    """Nothing is compiled: the numbers are the same."""
+    monkeypatch.setattr(fast, "njit", None)
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    """A young WGAN takes as many steps of its critic as an old one."""
+    monkeypatch.setattr(WGAN, "critic_steps", Wasserstein.critic_steps)
+
+
+def small(name="gan", **more):
+    own = {"n_classes": 8} if name.startswith("c") else {}
+    own |= {"n_critic": 3} if "wgan" in name else {}
+    return build(name, **POINTS | own | more)
 
 
 def thetas(model):
-    """Every number that is trained, or averaged, in one array."""
-    networks = model.G, model.D, model.G_average
-    return np.concatenate([network.theta for network in networks if network])
+    average = [] if model.G_average is None else [model.G_average.theta]
+    return np.concatenate([model.G.theta, model.D.theta, *average])
 
 
-def run(model, steps, state=None, seed=0):
-    return list(train(model, ring(n=100), steps, batch_size=16, seed=seed, state=state))
+def run(model, steps, state=None, seed=0, stop=None):
+    """The records of a run of so many steps, or of its first steps."""
+    records = train(model, DATA, steps, batch_size=16, seed=seed, state=state)
+    return list(itertools.islice(records, stop))
 
 
-every_model = pytest.mark.parametrize("cls", [GAN, CGAN, WGAN])
+# ---- repeating, stopping, going on ----
 
 
-@every_model
-def test_the_same_seed_gives_the_same_run_and_another_does_not(cls):
-    models = [small(cls) for _ in range(3)]
-    records = [run(model, 12, seed=seed) for model, seed in zip(models, (0, 0, 1))]
-    assert records[0] == records[1]
+@every_game
+def test_the_same_seed_gives_the_same_run_and_another_does_not(name, few_steps):
+    models = [small(name) for _ in range(3)]
+    records = [run(model, 5, seed=seed) for model, seed in zip(models, (0, 0, 1))]
+    assert records[0] == records[1] != records[2]
     np.testing.assert_array_equal(thetas(models[0]), thetas(models[1]))
     assert (thetas(models[0]) != thetas(models[2])).any()
 
 
-@every_model
-@pytest.mark.parametrize("stop", [1, 5, 11])
-def test_a_resumed_run_is_bit_for_bit_a_run_never_stopped(cls, stop, tmp_path):
-    whole, halved = small(cls), small(cls)
-    records = run(whole, 12)
-    state = TrainState(seed=0)
-    first = run(halved, stop, state)
-    save_checkpoint(tmp_path / "c.npz", halved, state)
-    resumed, state = load_checkpoint(tmp_path / "c.npz")
-    second = run(resumed, 12, state)
-    assert first + second == records
-    np.testing.assert_array_equal(thetas(resumed), thetas(whole))
+def test_rows_and_noise_both_follow_the_seed(monkeypatch):
+    seen = {}
+
+    def update(self, x, z, c=None, rng=None):
+        seen[self].append((x.tobytes(), z.tobytes()))
+        return {"loss_D": np.zeros(())}
+
+    monkeypatch.setattr(GAN, "update", update)
+    found = []
+    for seed in (0, 0, 1):
+        model = small()
+        seen[model] = []
+        run(model, 3, seed=seed)
+        found.append(seen[model])
+    assert found[0] == found[1]
+    for one, other in zip(found[0], found[2]):
+        assert one[0] != other[0]
+        assert one[1] != other[1]
+    assert len({z for _, z in found[0]}) == 3
+
+
+@every_game
+@pytest.mark.parametrize("stop", [1, 4, 6])
+def test_a_run_that_stops_and_goes_on_is_bit_for_bit_a_run_never_stopped(name, stop, few_steps):
+    whole, halved = (small(name, ema_decay=0.5) for _ in range(2))
+    records, state = run(whole, 7), TrainState(seed=0)
+    first = run(halved, 7, state, stop=stop)
+    state = TrainState.from_dict(json.loads(json.dumps(state.to_dict())))
+    assert first + run(halved, 7, state) == records
+    np.testing.assert_array_equal(thetas(halved), thetas(whole))
 
 
 def test_training_is_a_generator_that_the_caller_may_stop():
-    model = small(GAN)
-    for record in train(model, ring(n=100), 1000, batch_size=16):
+    model, state = small(), TrainState()
+    for record in train(model, DATA, 1000, batch_size=16, state=state):
+        assert (state.step, state.rows) == (record["step"], 16 * record["step"])
         if record["step"] == 3:
             break
-    assert model.G_optimizer.t == 3
-    assert set(record) == {"step", "loss_D", "loss_G", "D(x)", "D(G(z))"}
-    assert all(type(value) in (int, float) for value in record.values())
+    assert model.G_optimizer.t == model.D_optimizer.t == 3
+
+
+def test_steps_are_counted_from_the_beginning_of_the_run():
+    model, state = small(), TrainState()
+    assert [record["step"] for record in run(model, 3, state)] == [1, 2, 3]
+    assert run(model, 3, state) == run(model, 0, state) == []
+    assert [record["step"] for record in run(model, 5, state)] == [4, 5]
+    assert state.step == 5
+    for wrong in (-1, 2.0, "3", None):
+        with pytest.raises(MiniganError, match="^steps: "):
+            run(model, wrong)
+
+
+def test_a_state_that_is_given_decides_the_seed():
+    one, other = (run(small(), 2, TrainState(seed=5), seed=seed) for seed in (0, 1))
+    assert one == other == run(small(), 2, seed=5)
+
+
+def test_the_seed_is_0_and_the_batch_size_64_unless_they_are_given():
+    state = TrainState(0)
+    found = list(train(small(), DATA, 2, state=state))
+    assert state.rows == 128
+    assert found == list(train(small(), DATA, 2))
+    assert found == list(train(small(), DATA, 2, batch_size=64, seed=0))
+
+
+def test_where_a_run_stands_is_whole_numbers_from_0():
+    state = TrainState()
+    assert (state.seed, state.step, state.rows) == (0, 0, 0)
+    for name in ("seed", "step", "rows"):
+        for right in (0, 9 * 10**15, np.int64(3)):
+            value = getattr(TrainState(**{name: right}), name)
+            assert (value, type(value)) == (right, int)
+        for wrong in (-1, 9 * 10**15 + 1, 1.0, "1", None, True):
+            with pytest.raises(MiniganError, match=f"^{name}: "):
+                TrainState(**{name: wrong})
+
+
+def test_where_a_run_stands_is_kept_as_json_and_comes_back():
+    state = TrainState(3, 4, 5)
+    run(small(), 7, state)
+    kept = json.loads(json.dumps(state.to_dict()))
+    assert {name: kept[name] for name in ("seed", "step", "rows")} == {
+        "seed": 3,
+        "step": 7,
+        "rows": 5 + 3 * 16,
+    }
+    back = TrainState.from_dict(kept | {"note": "mine"})
+    assert back.to_dict() == state.to_dict() == kept
+    assert run(small(), 9, back) == run(small(), 9, state)
+
+
+# ---- one iteration ----
+
+
+def calls_of(monkeypatch, name):
+    """What an iteration does, in order; the rows that were given, and the noise."""
+    cls, events, rows, noise = MODELS[name], [], [], []
+    for step, do in (("G", cls.descend_G), ("D", cls.descend_D)):
+
+        def wrapped(self, *args, step=step, do=do):
+            events.append(step)
+            return do(self, *args)
+
+        monkeypatch.setattr(cls, f"descend_{step}", wrapped)
+
+    class Spied(minigan.Batches):
+        def __next__(self):
+            events.append("rows")
+            x, labels = super().__next__()
+            rows.append(x)
+            return x, labels
+
+    def drawn(self, m, rng, do=cls.noise):
+        noise.append(do(self, m, rng))
+        return noise[-1]
+
+    monkeypatch.setattr("minigan.training.Batches", Spied)
+    monkeypatch.setattr(cls, "noise", drawn)
+    return events, rows, noise
+
+
+@every_game
+def test_g_steps_then_d_and_a_critic_again_on_fresh_rows_and_noise(
+    name, few_steps, monkeypatch
+):
+    model, state, k = small(name), TrainState(), 3 if "wgan" in name else 1
+    events, rows, noise = calls_of(monkeypatch, name)
+    for step in (1, 2):
+        run(model, step, state)
+        assert events == ["rows", "G", "D", *(k - 1) * ["rows", "D"]]
+        assert state.rows == 16 * k * step
+        events.clear()
+    assert all(len(x) == 16 for x in (*rows, *noise))
+    assert len({x.tobytes() for x in rows}) == len({z.tobytes() for z in noise}) == 2 * k
+    assert (model.G_optimizer.t, model.D_optimizer.t) == (2, 2 * k)
+
+
+def test_a_young_wgans_critic_takes_a_hundred_steps_and_each_takes_rows():
+    model, state = small("wgan"), TrainState()
+    run(model, 1, state)
+    assert (state.rows, model.D_optimizer.t, model.G_optimizer.t) == (1600, 100, 1)
+
+
+def test_every_row_comes_once_before_one_comes_again(monkeypatch):
+    _, rows, _ = calls_of(monkeypatch, "gan")
+    list(train(small(), DATA, 10, batch_size=20))
+    for epoch in (rows[:5], rows[5:]):
+        given = np.concatenate(epoch)
+        np.testing.assert_array_equal(np.sort(given, axis=0), np.sort(DATA.x, axis=0))
+    assert (np.concatenate(rows[:5]) != np.concatenate(rows[5:])).any()
+
+
+NAMES = {
+    "gan": ["D(x)", "D(G(z))"],
+    "wgan": ["w_estimate"],
+    "wgan-gp": ["w_estimate", "penalty"],
+}
+NAMES |= {"lsgan": ["D(x)", "D(G(z))"], "r3gan": ["D(x)>D(G(z))", "penalty"]}
+
+
+@every_game
+def test_a_record_holds_the_step_the_losses_and_what_the_game_reports(name, few_steps):
+    for record in run(small(name), 2):
+        assert next(iter(record)) == "step"
+        assert set(record) == {"step", "loss_D", "loss_G", *NAMES[name.removeprefix("c")]}
+        assert type(record.pop("step")) is int
+        assert all(type(v) is float and math.isfinite(v) for v in record.values())
+
+
+def test_a_complex_model_reports_real_numbers():
+    """Complex parameters are there to prove derivatives; they may be trained all the same."""
+    found = run(small(dtype="complex128"), 3)
+    assert found == [pytest.approx(each, rel=1e-9) for each in run(small(dtype="float64"), 3)]
+
+
+def test_an_array_will_do_for_data():
+    x = np.random.default_rng(0).random((40, 2))
+    model = small()
+    records = list(train(model, x, 2, batch_size=8))
+    assert records == list(train(small(), Dataset(x), 2, batch_size=8))
 
 
 def test_the_ring_is_learned_in_seconds():
@@ -83,15 +258,46 @@ def test_the_ring_is_learned_in_seconds():
     assert (counts >= 20).sum() >= 7, counts
 
 
+# ---- data that do not suit the model ----
+
+
+def labelled(labels):
+    return Dataset(np.full((len(labels), 2), 0.5), labels)
+
+
 @pytest.mark.parametrize(
     ("cls", "options", "data", "message"),
     [
-        (GAN, POINTS | {"n_data": 3}, ring(n=50), "ring has 2 columns, the model needs 3"),
-        (GAN, SMALL | {"n_data": 2}, ring(n=50), "a sigmoid output stays in"),
-        (CGAN, POINTS | {"n_classes": 7}, ring(n=50), "7"),
+        (GAN, POINTS | {"n_data": 3}, DATA, "^data: ring has 2 columns, the model needs 3$"),
+        (
+            GAN,
+            SMALL | {"n_data": 2},
+            np.full((50, 2), -1e-6),
+            "goes from -1e-06 to -1e-06, but",
+        ),
+        (GAN, SMALL | {"n_data": 2}, np.full((50, 2), 1.001), "a sigmoid output stays in"),
+        (CGAN, POINTS | {"n_classes": 7}, DATA, "labels up to 7, the model has 7 classes"),
         (CGAN, POINTS, np.ones((50, 2)), "has no labels, which a conditional model needs"),
+        (
+            CGAN,
+            POINTS | {"n_classes": 9},
+            labelled([5, 7, 9] * 10),
+            "numbered 0 to 2 here, so n_classes must be 3, got 9$",
+        ),
+        (
+            CGAN,
+            POINTS | {"n_classes": 2},
+            labelled([4] * 20),
+            "numbered 0 here, so n_classes must be 1, got 2$",
+        ),
+        (
+            CGAN,
+            POINTS | {"n_classes": 3},
+            labelled([0, 2] * 10),
+            "numbered 0 to 1 here, so n_classes must be 2, got 3$",
+        ),
         (GAN, POINTS, np.ones(50), r"\(50,\)"),
-        (GAN, POINTS, np.full((50, 2), np.nan), "nan|finite"),
+        (GAN, POINTS, np.full((50, 2), np.nan), "finite"),
         (GAN, POINTS, np.ones((8, 2)), "batch_size"),
     ],
 )
@@ -103,184 +309,121 @@ def test_unsuitable_data_is_refused_before_the_first_step(cls, options, data, me
     np.testing.assert_array_equal(thetas(model), before)
 
 
+@pytest.mark.parametrize(
+    ("model", "data"),
+    [
+        (GAN(**SMALL | {"n_data": 2}), Dataset([[0.0, 1.0], [1.0, 0.0]])),
+        (GAN(**POINTS), Dataset([[-5.0, 1e6]])),
+        (GAN(**POINTS), labelled([5, 7])),
+        (CGAN(**POINTS, n_classes=8), DATA),
+        (CGAN(**POINTS, n_classes=9), DATA),
+        (CGAN(**POINTS, n_classes=2), labelled([5, 7])),
+        (CGAN(**POINTS, n_classes=1), labelled([4, 4])),
+    ],
+)
+def test_data_that_just_suit_the_model_are_taken(model, data):
+    check_fit(model, data)
+
+
+# ---- numbers that are none ----
+
+
 @pytest.mark.parametrize("player", ["G", "D"])
 def test_a_parameter_that_is_not_a_number_stops_the_run_and_is_named(player):
-    model = small(GAN)
-    records = train(model, ring(n=100), 10, batch_size=16)
+    model = small()
+    records = train(model, DATA, 10, batch_size=16)
     next(records)
     getattr(model, player).theta[0] = np.nan
     with pytest.raises(DivergedError, match=f"step 2: .*a parameter of {player}.*smaller lr"):
         next(records)
 
 
-def test_a_model_that_diverged_is_not_saved_over_the_last_good_checkpoint(tmp_path):
-    model, path = small(GAN), tmp_path / "c.npz"
-    save_checkpoint(path, model, TrainState())
-    good = path.read_bytes()
-    model.D.theta[3] = np.inf
-    with pytest.raises(DivergedError, match="not finite: D theta"):
-        save_checkpoint(path, model, TrainState())
-    assert path.read_bytes() == good
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["loss_G", "D(x)"])
+def test_a_run_stops_at_the_first_record_that_is_not_finite(name, bad, monkeypatch):
+    count, iteration = iter(range(1, 10)), GAN.iteration
+
+    def third_is_bad(self, *args):
+        return iteration(self, *args) | ({name: np.float32(bad)} if next(count) == 3 else {})
+
+    monkeypatch.setattr(GAN, "iteration", third_is_bad)
+    records, state = [], TrainState()
+    with pytest.raises(DivergedError) as caught:
+        records.extend(train(small(lr=0.25), DATA, 10, batch_size=16, state=state))
+    said = f"step 3: not finite: {name}; try a smaller lr (now 0.25), and look for extreme "
+    assert str(caught.value) == said + "values in the data"
+    assert state.step == 3
 
 
-@pytest.fixture
-def saved(tmp_path):
-    """A checkpoint after three steps and the arrays in it."""
-    model, state = small(GAN), TrainState()
-    run(model, 3, state)
-    path = tmp_path / "c.npz"
-    save_checkpoint(path, model, state)
-    with np.load(path, allow_pickle=False) as file:
-        return path, dict(file)
+@pytest.mark.filterwarnings("error")
+@every_game
+def test_a_rate_that_is_far_too_large_ends_in_one_error_and_no_warning(name, few_steps):
+    model = small(name, lr=1e30, D_lr=1e30)
+    with pytest.raises(DivergedError, match=r"^step \d+: not finite: .*\(now 1e\+30\)"):
+        run(model, 1000)
 
 
-def assert_refused(path, message):
-    with pytest.raises(CheckpointError, match=message) as caught:
-        load_checkpoint(path)
-    assert str(path) in str(caught.value) or "theta" in str(caught.value)
+def test_what_is_not_finite_is_named_all_of_it():
+    model = small()
+    good = {"loss_D": 1.0, "loss_G": -2.0}
+    check_finite(model, good, 5)
+    for player in "GD":
+        with_nan = small()
+        getattr(with_nan, player).theta[-1] = np.nan
+        with pytest.raises(
+            DivergedError, match=f"^step 5: not finite: a parameter of {player};"
+        ):
+            check_finite(with_nan, good, 5)
+    model.G.theta[2] = model.D.theta[0] = -np.inf
+    named = "loss_D, loss_G, a parameter of G, a parameter of D"
+    with pytest.raises(DivergedError, match=f"^step 7: not finite: {named}; try"):
+        check_finite(model, {"loss_D": math.nan, "x": 0.0, "loss_G": math.inf}, 7)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_checkpoint_is_refused(saved, share):
-    path, _ = saved
-    content = path.read_bytes()
-    path.write_bytes(content[: int(share * len(content))])
-    assert_refused(path, "truncated, or not a minigan checkpoint")
+def test_one_entry_that_is_not_finite_is_found(lib):
+    assert finite(lib.array(np.array([1e30, -1e30, 0.0]), lib.dtypes[0])) is True
+    for bad in (np.nan, np.inf, -np.inf):
+        for place in range(3):
+            theta = np.zeros(3)
+            theta[place] = bad
+            assert finite(lib.array(theta, lib.dtypes[0])) is False
 
 
-def test_a_flipped_bit_is_noticed(saved):
-    path, _ = saved
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    assert_refused(path, "truncated, or not a minigan checkpoint")
+# ---- memory ----
 
 
-def test_pickles_are_never_loaded(saved, tmp_path):
-    path, arrays = saved
+class LibC:
+    """Stands in for the C library: remembers what it is told."""
 
-    class Bomb:
-        def __reduce__(self):
-            return os.mkdir, (str(tmp_path / "exploded"),)
+    def __init__(self):
+        self.told = []
 
-    np.savez(path, **(arrays | {"G_theta": np.array([Bomb()], dtype=object)}))
-    assert_refused(path, r"G_theta: expected shape .* got \(1,\) of object")
-    assert not (tmp_path / "exploded").exists()
+    def mallopt(self, name, value):
+        self.told.append((name, value))
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04"])
-def test_a_file_that_is_not_ours_is_refused(tmp_path, content):
-    (tmp_path / "c.npz").write_bytes(content)
-    assert_refused(tmp_path / "c.npz", "not a minigan checkpoint")
+def test_glibc_is_told_by_malloc_hs_numbers_to_keep_freed_memory(monkeypatch):
+    """M_MMAP_THRESHOLD is −3 and M_TRIM_THRESHOLD is −1; both become a gigabyte."""
+    libc, asked = LibC(), []
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: asked.append(name) or libc)
+    monkeypatch.setattr(os, "name", "posix")
+    keep_heap()
+    assert asked == [None]  # the process itself
+    assert sorted(libc.told) == [(-3, 2**30), (-1, 2**30)]
 
 
-def test_a_missing_checkpoint_says_so(tmp_path):
-    assert_refused(tmp_path / "c.npz", "cannot read .*No such file")
+def test_another_c_library_is_told_nothing(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    keep_heap()
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: pytest.fail("asked for a C library"))
+    monkeypatch.setattr("minigan.training.os.name", "nt")
+    keep_heap()
 
 
-def about(arrays, **changes):
-    known = json.loads(str(arrays["about"]))
-    return {**arrays, "about": np.array(json.dumps(known | changes))}
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda a: about(a, format=99), "format version 99, this minigan reads 1 to 3"),
-        (lambda a: about(a, model="vae"), "model: expected one of gan, cgan, wgan"),
-        (lambda a: about(a, parameters={"layers": 3}), "no parameter 'layers'"),
-        (lambda a: about(a, parameters=POINTS | {"G_hidden": (9,)}), "G_theta: expected"),
-        (lambda a: about(a, rng={"bit_generator": "MT19937"}), "not a minigan checkpoint"),
-        (lambda a: {k: v for k, v in a.items() if k != "D_theta"}, "D_theta"),
-        (lambda a: {k: v for k, v in a.items() if k != "about"}, "about"),
-        (lambda a: a | {"D_theta": a["D_theta"] * np.nan}, "D_theta: expected"),
-        (lambda a: a | {"D_optimizer_V": a["D_theta"][:3]}, "D_optimizer_V: expected"),
-    ],
-)
-def test_a_checkpoint_that_does_not_fit_its_description_is_refused(saved, change, message):
-    path, arrays = saved
-    np.savez(path, **change(arrays))
-    with pytest.raises(CheckpointError, match=message):
-        load_checkpoint(path)
-
-
-def test_no_space_keeps_the_old_checkpoint_and_leaves_no_litter(saved, monkeypatch):
-    path, _ = saved
-    good = path.read_bytes()
-
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunError, match=r"cannot write .*c\.npz: No space left on device"):
-        save_checkpoint(path, small(GAN), TrainState())
-    assert path.read_bytes() == good
-    assert os.listdir(path.parent) == ["c.npz"]
-
-
-KILLED = """
-import itertools, sys
-from minigan import GAN, TrainState, save_checkpoint
-model = GAN()
-for step in itertools.count(1):
-    save_checkpoint(sys.argv[1], model, TrainState(step=step))
-    if step == 1:
-        print("ready", flush=True)
-"""
-
-
-def test_kill_minus_nine_while_saving_leaves_a_readable_checkpoint(tmp_path):
-    path = tmp_path / "c.npz"
-    for delay in (0.005, 0.02, 0.05):
-        process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        model, state = load_checkpoint(path)
-        assert state.step >= 1
-        assert np.isfinite(model.G.theta).all()
-
-
-@pytest.mark.parametrize(
-    ("cls", "option", "message"),
-    [
-        (GAN, {"n_noise": 0}, "n_noise: must be at least 1, got 0"),
-        (GAN, {"G_hidden": (128, 0)}, "G_hidden: must be at least 1, got 0"),
-        (GAN, {"lr": -1.0}, "lr: expected a positive number"),
-        (GAN, {"real_label": 1.5}, "real_label"),
-        (GAN, {"dtype": "float16"}, "dtype: expected one of float32, float64, complex128"),
-        (GAN, {"backend": "torch"}, "backend: expected one of numpy, cupy, got 'torch'"),
-        (CGAN, {"n_classes": 0}, "n_classes: must be at least 1"),
-        (WGAN, {"clip": 0.0}, "clip: expected a positive number"),
-        (WGAN, {"n_critic": 0}, "n_critic: must be at least 1"),
-        (WGAN, {"D_lr": 0.0}, "lr: expected a positive number"),
-    ],
-)
-def test_impossible_parameters_are_refused(cls, option, message):
-    with pytest.raises(minigan.MiniganError, match=message):
-        cls(**option)
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        ([3, 10], "labels: expected 0 to 9, got 10"),
-        ([-1], "labels: expected 0 to 9, got -1"),
-        ([1.5], "labels: expected whole numbers"),
-    ],
-)
-def test_labels_outside_the_classes_cannot_be_sampled(labels, message):
-    with pytest.raises(DataError, match=message):
-        CGAN().sample(labels=labels)
-
-
-def test_samples_repeat_with_their_seed():
-    model = CGAN()
-    np.testing.assert_array_equal(model.sample(4, seed=3), model.sample(4, seed=3))
-    assert (model.sample(4, seed=3) != model.sample(4, seed=4)).any()
-    assert model.sample(labels=[3, 1, 4]).shape == (3, 784)
-    assert model.sample(5, labels=[3, 1, 4]).shape == (5, 784)
+def test_training_keeps_the_heap_and_takes_the_short_ways(monkeypatch):
+    called = []
+    monkeypatch.setattr("minigan.training.keep_heap", lambda: called.append(1))
+    model = small()
+    run(model, 1)
+    assert called == [1]
+    assert type(model.G) is type(model.D) is fast.FastNetwork

@@ -68,11 +68,8 @@ def load_checkpoint(path, backend=None):
         except MemoryError:
             raise CheckpointError(f"{path}: there is not enough memory to read it") from None
         except Exception as error:  # whatever a damaged file makes the readers raise
-            if getattr(error, "errno", None) not in (
-                None,
-                errno.EINVAL,
-            ):  # a wrong place to seek
-                raise  # the system's own trouble: `open_regular` tells it
+            if getattr(error, "errno", errno.EINVAL) not in (None, errno.EINVAL):
+                raise  # no wrong place to seek: the system's own trouble, told above
             reason = f"{type(error).__name__}: {error}"
             text = f"{path}: truncated, or not a minigan checkpoint ({reason})"
             raise CheckpointError(text) from error

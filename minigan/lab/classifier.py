@@ -139,7 +139,8 @@ def warped(images, rng, shift=2.0, angle=0.2, zoom=0.12, slant=0.15):
     cos, sin = (1 + size) * np.cos(turn), (1 + size) * np.sin(turn)
     row = cos * i - sin * j + down
     column = sin * i + cos * j + skew * i + right
-    # A margin of one pixel before and two behind; all that is beyond it is background.
+    # A margin of one pixel before and two behind; all that is beyond it is background, but
+    # for a thousandth of the last row and column.
     padded = np.pad(images, ((0, 0), (1, 2), (1, 2)))
     side = SIDE + 3
     row, column = (

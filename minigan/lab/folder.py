@@ -17,7 +17,7 @@ from .files import PARTIAL, lock, why
 DRAWN = ("samples.png", "losses.png", "film.gif")
 OWN = ("config.json", "metrics.csv", "metrics.json", "checkpoint.npz", *DRAWN)
 FIRST = ("checkpoint.npz", "frames/00000000.png", "config.json")  # of which a new run consists
-HIDDEN = (".lock", ".new", ".ready")
+UNFINISHED = {".lock", ".new"}  # with which a run may begin
 
 
 def is_begun(folder):
@@ -83,7 +83,7 @@ def check_free(folder, overwrite):
         inside = set(os.listdir(folder)) if os.path.lexists(folder) else set()
     except OSError as error:
         raise RunError(f"cannot use the run folder {folder}: {why(error)}") from None
-    if not inside - set(HIDDEN) and ".ready" not in inside:
+    if inside <= UNFINISHED:
         return
     if not is_begun(folder):
         raise RunError(f"{folder} is not empty and not a run of minigan; choose another --out")

@@ -85,10 +85,9 @@ def choose_set(folder, found, chosen=None, split=None):
     )
 
 
-def what_is_missing(folder, chosen, split):
+def what_is_missing(folder, split):
     r"""What a folder without images holds instead, and what it should hold."""
-    prefix = f"{chosen}-" if chosen else ""
-    images, labels = (f"{prefix}{file_name(split, kind)}[.gz]" for kind in ("images", "labels"))
+    images, labels = (f"{file_name(split, kind)}[.gz]" for kind in ("images", "labels"))
     inside = sorted(Path(folder).iterdir())
     names = [path.name + "/" * path.is_dir() for path in inside[:4]] or ["nothing"]
     return (

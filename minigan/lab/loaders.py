@@ -137,7 +137,7 @@ def idx_folder(folder, split="train"):
     chosen = choose_set(inside, found, chosen, split)
     images = found.get((chosen, split, "images"))
     if images is None:
-        raise DataError(f"data: {folder} {what_is_missing(folder, chosen, split)}")
+        raise DataError(f"data: {folder} {what_is_missing(folder, split)}")
     return _idx_set(inside, found, chosen, split)
 
 

@@ -10,7 +10,7 @@ from .files import read_bytes, why, write_whole
 
 LARGEST = 2**28  # bytes that are read
 START = "step", "seconds"
-NAME = re.compile(r"[A-Za-z0-9_() -]{1,40}")  # of a column
+NAME = re.compile(r"[A-Za-z0-9_()<> -]{1,40}")  # of a column
 
 
 def read_log(path):
@@ -49,7 +49,7 @@ def _numbers(cells):
 
 
 def columns(path):
-    r"""{name: list of numbers} of a log."""
+    r"""{name: its numbers} of a log; {} if there are none."""
     names, rows = read_log(path)
     return dict(zip(names, zip(*(map(float, row) for row in rows)))) if rows else {}
 

@@ -63,12 +63,14 @@ def losses_png(columns):
     names = [name for name in columns if name not in ("step", "seconds")]
     panels = [[n for n in names if n.startswith("loss")]]
     panels.append([n for n in names if n not in panels[0]])
-    figure, axes = _figure(8, 6, rows=2)
+    figure = _matplotlib("figure").Figure((8, 6), dpi=100, layout="constrained")
+    axes = figure.subplots(2, sharex=True)
     for axis, panel in zip(axes, panels):
         for name in panel:
             values = np.clip(columns[name], -LARGEST_VALUE, LARGEST_VALUE)
             axis.plot(step, values, lw=0.8, label=name)
-        axis.legend(loc="upper right")
+        if panel:  # Matplotlib warns of a legend without curves
+            axis.legend(loc="upper right")
         axis.grid(alpha=0.3)
     axes[-1].set_xlabel("step")
     return _png(figure)
@@ -102,11 +104,6 @@ def _picture(file, size):
             return picture.convert("P", palette=Image.Palette.ADAPTIVE)
     except Exception:  # a damaged file makes Pillow raise nearly anything
         return None
-
-
-def _figure(width, height, rows=1):
-    figure = _matplotlib("figure").Figure((width, height), dpi=100, layout="constrained")
-    return figure, figure.subplots(rows, sharex=True)
 
 
 def _png(figure):

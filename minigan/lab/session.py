@@ -187,16 +187,17 @@ def class_values(data):
 def load_data(config, moved_to=None, data_dir=None):
     r"""The data of a run, wherever it lies now; raises DataError if it is not the same.
 
-    Points of a mixture are drawn anew, and another version may draw others.
+    Points of the run's own mixture are drawn anew, and another version may draw others.
     """
     from ..errors import DataError
     from .loaders import load
 
-    data = load(moved_to or config.data, data_dir or config.data_dir)
-    drawn = data.source is not None and data.source.modes is not None
+    name = moved_to or config.data
+    data = load(name, data_dir or config.data_dir)
+    drawn = name == config.data and data.source is not None and data.source.modes is not None
     if not drawn and config.data_sha256 not in ("", fingerprint(data)):
         raise DataError(
-            f"data: {moved_to or config.data} does not hold the rows that the run was begun "
+            f"data: {name} does not hold the rows that the run was begun "
             "with; --data names the folder where they are"
         )
     return data
