@@ -3,8 +3,8 @@
 A module becomes a page of blocks: its head, then each class head, method and function.
 A block's prose is the docstring, and its code is the very lines of the file without the
 docstring, so neither can drift from what runs. An equation is defined by the first paragraph,
-in reading order, that starts with its number, "(9) …"; anywhere else the number is a mention.
-A test proves the equations that its name bears, as `test_eq9_eq10_…` does.
+in reading order, that starts with its number, "(10) …"; anywhere else the number is a mention.
+A test proves the equations that its name bears, as `test_eq10_eq11_…` does.
 """
 
 import ast
@@ -21,7 +21,7 @@ DEFS = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
 PARTS = {"book": "The book", "theory": "The theory", "proof": "The proof", "lab": "The lab"}
 
 EQUATIONS = """Each numbered equation is evaluated by at least one test, and the test bears its
-number in its name. So `pytest -k eq9_` runs whatever proves equation (9). Below, each
+number in its name. So `pytest -k eq10_` runs whatever proves equation (10). Below, each
 equation is followed by its tests; a number leads back to the place where it is derived.
 
 [[equations]]
@@ -102,7 +102,7 @@ def definitions(pages):
 
 
 def in_tests():
-    """{number: the tests that bear it in their names}, such as test_eq17_eq18_…"""
+    """{number: the tests that bear it in their names}, such as test_eq19_eq20_…"""
     found = {}
     for path in sorted(TESTS.glob("test_*.py")):
         source = path.read_text("utf-8")

@@ -203,7 +203,7 @@ class Site:
         inline.children = children
 
     def number(self, number, paragraph):
-        """(9) as the definition that its paragraph is, or as a link to it."""
+        """(10) as the definition that its paragraph is, or as a link to it."""
         if number not in self.defined:
             print(f"page {self.slug}: no equation ({number}) is defined", file=sys.stderr)
             return f"({number})"

@@ -1,7 +1,7 @@
 """Measures what bugs of the zoo do to training, and draws it: python docs/effects.py
 
 Each game learns the ring of eight Gaussians, first as it stands and then with each of its bugs
-injected, from the same seeds. It takes its plain steps, (17) and (18): the shared pass of (19)
+injected, from the same seeds. It takes its plain steps, (19) and (20): the shared pass of (21)
 has no second trace to overwrite, and so leaves no room for some of these bugs. A curve shows
 the distance of the samples from the data during training. The measurements are kept in
 docs/figures/effects.json, and the figures are drawn from there.

@@ -33,7 +33,7 @@ class Conditional:
         return self.n_classes
 
     def condition(self, labels):
-        r"""(23) One-hot: $c_{ij} = 1$ where j is the label of row i, else 0.
+        r"""(25) One-hot: $c_{ij} = 1$ where j is the label of row i, else 0.
 
         labels : integers (m,) in the model's library. Returns c (m, n_classes).
         """
@@ -42,11 +42,11 @@ class Conditional:
         return xp.astype(labels[:, None] == classes, self.G.theta.dtype)
 
     def G_input(self, z, c):
-        r"""(24) $[z, c]$ (m, n_noise + n_classes)."""
+        r"""(26) $[z, c]$ (m, n_noise + n_classes)."""
         return array_namespace(z, c).concat([z, c], axis=1)
 
     def D_input(self, x, c):
-        r"""(25) $[x, c]$ (m, n_data + n_classes).
+        r"""(27) $[x, c]$ (m, n_data + n_classes).
 
         Of the delta that comes back, the first n_data columns are x's: c is given, not
         made, and G has no say in it.
@@ -80,7 +80,7 @@ class Conditional:
 
 @dataclass(eq=False, kw_only=True, repr=False)
 class CGAN(Conditional, GAN):
-    r"""The conditional GAN: (20) and (21) with D(x, c) and D(G(z, c), c).
+    r"""The conditional GAN: (22) and (23) with D(x, c) and D(G(z, c), c).
 
     The fakes of an iteration carry the labels of its real rows, so both have the same
     distribution of classes. A class may be lost for some hundred steps while the others

@@ -74,7 +74,7 @@ def _sigmoid_dx(dy, y, one, dx):
 
 @loop
 def _weighted(f, x, u, y):
-    r"""(90): $f x + u$."""
+    r"""(13): $f x + u$."""
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
             y[i, j] = f[i, 0] * x[i, j] + u[i, j]
@@ -82,7 +82,7 @@ def _weighted(f, x, u, y):
 
 @loop
 def _rmsprop(theta, v, g, rho, rest, lr, eps):
-    r"""(15), `rest` being $1 - \rho$."""
+    r"""(17), `rest` being $1 - \rho$."""
     for i in range(theta.size):
         v[i] = rho * v[i] + rest * g[i] * g[i]
         theta[i] -= lr * g[i] / (np.sqrt(v[i]) + eps)
@@ -90,7 +90,7 @@ def _rmsprop(theta, v, g, rho, rest, lr, eps):
 
 @loop
 def _adam(theta, M, V, g, beta1, beta2, rate, eps):
-    r"""(16c), then the step with the two numbers of `Adam.rates`."""
+    r"""(18c), then the step with the two numbers of `Adam.rates`."""
     for i in range(theta.size):
         M[i] = beta1 * M[i] + g[i]
         V[i] = beta2 * V[i] + g[i] * g[i]
@@ -129,7 +129,7 @@ def sigmoid_dx(layer, dy, x, y):
 
 
 def weighted(factors, x, u):
-    r"""$\mathrm{diag}(f)\,x + u$ of (90)."""
+    r"""$\mathrm{diag}(f)\,x + u$ of (13)."""
     if not (njit and x.shape == u.shape and factors.shape == (x.shape[0], 1)):
         return factors * x + u
     y = np.empty(x.shape, x.dtype)
@@ -145,7 +145,7 @@ class FastNetwork(Network):
     r"""A network whose Dense layers and known activations take the short ways of this file."""
 
     def forward(self, x):
-        r"""(8), the activations adding the biases of the Dense layers before them."""
+        r"""(9), the activations adding the biases of the Dense layers before them."""
         x, dense, activations = self.validate_input(x), self.layers[::2], self.layers[1::2]
         if (
             not njit
@@ -165,7 +165,7 @@ class FastNetwork(Network):
         return trace
 
     def dx(self, l, dy, x, y):
-        r"""(9) for layer l alone. For one column, (1a) is an elementwise product."""
+        r"""(10) for layer l alone. For one column, (1a) is an elementwise product."""
         layer = self.layers[l - 1]
         if type(layer) is Dense and layer.k == 1 and dy.ndim == 2 and dy.shape[1] == 1:
             return dy * self.params[l - 1][0].T
@@ -175,12 +175,12 @@ class FastNetwork(Network):
         return super().dx(l, dy, x, y)
 
     def tangent(self, l, u, x, y):
-        r"""(11) for layer l alone; for an activation it is the same loop as `dx`."""
+        r"""(12) for layer l alone; for an activation it is the same loop as `dx`."""
         same = type(self.layers[l - 1]) in DX
         return self.dx(l, u, x, y) if same else super().tangent(l, u, x, y)
 
     def accumulate(self, trace, deltas, factors=None, tangents=None):
-        r"""(10) and (90) with every product written where it belongs in the flat array."""
+        r"""(11) and (13) with every product written where it belongs in the flat array."""
         every = zip(self.layers, trace, deltas[1:], tangents or trace, self.params)
         passes = [each for each in every if each[4]]
         if any(
@@ -211,7 +211,7 @@ def same_size_and_dtype(*arrays):
 
 
 class FastRMSProp(RMSProp):
-    r"""(15) in one pass."""
+    r"""(17) in one pass."""
 
     def update(self, theta, g):
         if not (njit and same_size_and_dtype(theta, self.v, g)):
@@ -221,7 +221,7 @@ class FastRMSProp(RMSProp):
 
 
 class FastAdam(Adam):
-    r"""(16c) and the step in one pass."""
+    r"""(18c) and the step in one pass."""
 
     def update(self, theta, g):
         if not (njit and same_size_and_dtype(theta, self.M, self.V, g)):

@@ -31,10 +31,10 @@ class Game(Players):
     # ---- the plain steps: the definition of the game ----
 
     def G_step(self, x, z, c=None):
-        r"""(17) One step of G down $L_G(D(x), D(G(z)))$, D being constant.
+        r"""(19) One step of G down $L_G(D(x), D(G(z)))$, D being constant.
 
         Two networks in a row are one long network: the delta that leaves D at its input
-        arrives at G's output, and (9) goes on.
+        arrives at G's output, and (10) goes on.
         Shapes: x (m, n_data), z (m, n_noise), c (m, n_condition) or None. Returns record, G(z).
         """
         G_trace = self.G.forward(self.G_input(z, c))
@@ -46,7 +46,7 @@ class Game(Players):
         return {"loss_G": loss}, G_trace[-1]
 
     def D_step(self, x, x_fake, c=None, rng=None):
-        r"""(18) One step of D down $L_D(D(x), D(G(z)))$, G being constant.
+        r"""(20) One step of D down $L_D(D(x), D(G(z)))$, G being constant.
 
         Two passes, two traces, both alive; the loss is a sum over the two, hence so is
         the gradient. Shapes: x and x_fake (m, n_data). rng : of a penalty that draws
@@ -62,7 +62,7 @@ class Game(Players):
     def descend_G(self, dtheta):
         r"""The end of G's step: the optimiser, then the average of its parameters.
 
-        (17a) $\bar\theta \leftarrow \bar\theta + (1 - \beta)(\theta - \bar\theta)$,
+        (19a) $\bar\theta \leftarrow \bar\theta + (1 - \beta)(\theta - \bar\theta)$,
         β being `ema_decay`
         """
         self.G_optimizer.step(self.G.theta, dtheta)
@@ -90,10 +90,10 @@ class Game(Players):
     # ---- both steps from one pass ----
 
     def update(self, x, z, c=None, rng=None):
-        r"""(19) `G_step`, then `D_step` on the same fakes, with one pass through D.
+        r"""(21) `G_step`, then `D_step` on the same fakes, with one pass through D.
 
         D has not moved when its turn comes, so both players read the same scores. And a
-        score is one number per row, so by (9) every delta is linear in it: with $\delta_l$
+        score is one number per row, so by (10) every delta is linear in it: with $\delta_l$
         the deltas of the scores themselves (seeded with ones) and $ds_i$ the factor of
         row i,
 
@@ -119,7 +119,7 @@ class Game(Players):
         return self.D_record(loss_D, ds_real, ds_fake, penalty, loss_G=loss_G)
 
     def D_update(self, x, x_fake, c=None, rng=None):
-        r"""(19a) `D_step` with one pass: real and fake rows are stacked, so (1b) and (1c),
+        r"""(21a) `D_step` with one pass: real and fake rows are stacked, so (1b) and (1c),
         sums over rows, add their contributions.
         """
         trace, s_real, s_fake = self.score_real_and_fake(x, x_fake, c)

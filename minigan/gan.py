@@ -31,7 +31,7 @@ class GAN(Game):
     real_label: float = parameter(0.9, "the discriminator's target for real rows", "(0, 1]")
 
     def D_loss(self, s_real, s_fake):
-        r"""(20) $L_D = \mathrm{BCE}(D(x), t) + \mathrm{BCE}(D(G(z)), 0)$, t = `real_label`.
+        r"""(22) $L_D = \mathrm{BCE}(D(x), t) + \mathrm{BCE}(D(G(z)), 0)$, t = `real_label`.
 
         Returns $L_D$, $\partial L_D/\partial s$ of the real rows and of the fakes.
         """
@@ -42,14 +42,14 @@ class GAN(Game):
     def G_loss(self, s_real, s_fake):
         r"""G's loss and its derivative with respect to the scores of its rows.
 
-        (21) non-saturating: $L_G = \mathrm{BCE}(D(G(z)), 1) = -\mathrm{mean} \log\sigma(s)$
+        (23) non-saturating: $L_G = \mathrm{BCE}(D(G(z)), 1) = -\mathrm{mean} \log\sigma(s)$
 
-        (22) minimax: $L_G = -\mathrm{BCE}(D(G(z)), 0) = \mathrm{mean} \log(1 - \sigma(s))$
+        (24) minimax: $L_G = -\mathrm{BCE}(D(G(z)), 0) = \mathrm{mean} \log(1 - \sigma(s))$
 
         Where D is sure that a row is fake, $\sigma(s) \to 0$, and (4a) gives
-        $\partial L_G/\partial s = (\sigma(s) - 1)/m \to -1/m$ for (21) but
-        $-\sigma(s)/m \to 0$ for (22): the minimax generator learns nothing just where it
-        is worst. Both push s up; section 3 advises (21), which is the default.
+        $\partial L_G/\partial s = (\sigma(s) - 1)/m \to -1/m$ for (23) but
+        $-\sigma(s)/m \to 0$ for (24): the minimax generator learns nothing just where it
+        is worst. Both push s up; section 3 advises (23), which is the default.
         """
         if self.minimax:
             loss, ds = bce_with_logits(s_fake, 0.0)

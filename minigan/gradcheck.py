@@ -169,7 +169,7 @@ def require_shapes(layer, params):
 
 
 def check_adjoint(name: str, v: Array, Ju: Array, JTv: Array, u: Array) -> Check:
-    r"""(37) $\langle v, Ju\rangle = \langle J^\top v, u\rangle$, relative to $\|v\|\|Ju\|$."""
+    r"""(45) $\langle v, Ju\rangle = \langle J^\top v, u\rangle$, relative to $\|v\|\|Ju\|$."""
     limit = tolerance_for("adjoint", u)
     v, Ju, JTv, u = (np.asarray(to_numpy(a), dtype=float).ravel() for a in (v, Ju, JTv, u))
     forward, backward = v @ Ju, JTv @ u
@@ -180,7 +180,7 @@ def check_adjoint(name: str, v: Array, Ju: Array, JTv: Array, u: Array) -> Check
 
 
 def check_rows(name: str, f: Callable, x: Array) -> Check:
-    r"""Is each row of f(x) made of the same row of x alone, as (19) takes it to be?"""
+    r"""Is each row of f(x) made of the same row of x alone, as (21) takes it to be?"""
     error = mixing(f, array_namespace(x).concat([x, x])[:2, ...])
     worst = f"a row moves by {error:.6g} when another is changed"
     return Check(name, "comparison", error, worst, 0.0)
@@ -196,7 +196,7 @@ def check_loss(loss: Callable, s: Array, t: Array, method: str = "complex step")
 def check_network(
     network: Network, x: Array, method: str = "complex step", seed: int = 0
 ) -> Checks:
-    r"""Prove (9), (10) and (11) for a whole network on the rows x (m, n), x real."""
+    r"""Prove (10), (11) and (12) for a whole network on the rows x (m, n), x real."""
     require_floats(x, network.theta)
     rng = stream(seed, "vectors of a proof")
     trace = network.forward(x)
@@ -235,7 +235,7 @@ def shared_cause(checks, ask):
 
 
 def check_game(game: Any, x: Array, z: Array, c=None, method: str = "complex step") -> Checks:
-    r"""Prove (17), (18), (19) and (19a): what each step of a game hands to its optimiser.
+    r"""Prove (19), (20), (21) and (21a): what each step of a game hands to its optimiser.
 
     x (m, n_data), z (m, n_noise), c (m, n_condition) or None; the game is not moved.
     """
@@ -256,11 +256,11 @@ def step_gradients(game, x, z, c=None):
     twin.constrain, twin.G_average = (lambda: None), None
     _, x_fake = twin.G_step(x, z, c)
     twin.D_step(x, x_fake, c, rng)
-    found = [("(17) G_step", "G", G.dtheta), ("(18) D_step", "D", D.dtheta)]
+    found = [("(19) G_step", "G", G.dtheta), ("(20) D_step", "D", D.dtheta)]
     twin.D_update(x, x_fake, c, rng)
-    found.append(("(19a) D_update", "D", D.dtheta))
+    found.append(("(21a) D_update", "D", D.dtheta))
     twin.update(x, z, c, rng)
-    return [*found, ("(19) update", "G", G.dtheta), ("(19) update", "D", D.dtheta)]
+    return [*found, ("(21) update", "G", G.dtheta), ("(21) update", "D", D.dtheta)]
 
 
 def game_losses(game, x, z, c=None):

@@ -69,12 +69,12 @@ def least_squares(s: Array, t: float | Array) -> tuple[Array, Array]:
 def relativistic(s: Array, t: Array) -> tuple[Array, Array]:
     r"""Cross-entropy of the claim that a row is more real than its rival, whose score is t.
 
-    (91) $\ell = \log(1 + e^{-(s - t)})$
+    (7) $\ell = \log(1 + e^{-(s - t)})$
 
     Here t is no target but the score of another row, (m, 1), and only the difference of the
     two counts. It is (4) of $s - t$ with the target 1, and so as safe from overflow.
 
-    (91a) $\ell' = -\sigma(t - s)$, by (4a); and $+\sigma(t - s)$ is the derivative with respect
+    (7a) $\ell' = -\sigma(t - s)$, by (4a); and $+\sigma(t - s)$ is the derivative with respect
     to t, since only $s - t$ counts.
 
     Source: Jolicoeur-Martineau (2018), The relativistic discriminator, section 4; in pairs, as
@@ -87,13 +87,13 @@ def relativistic(s: Array, t: Array) -> tuple[Array, Array]:
 def softmax_cross_entropy(s: Array, c: Array) -> tuple[Array, Array]:
     r"""Cross-entropy of the softmax of the scores s (m, k) with one-hot targets c (m, k).
 
-    (7) $L = -\frac1m \sum_{ij} c_{ij} \log p_{ij}$, $p_{ij} = e^{s_{ij}} / \sum_l e^{s_{il}}$
+    (8) $L = -\frac1m \sum_{ij} c_{ij} \log p_{ij}$, $p_{ij} = e^{s_{ij}} / \sum_l e^{s_{il}}$
 
-    (7a) $\partial L/\partial s_{ij} = (p_{ij} - c_{ij})/m$, since
+    (8a) $\partial L/\partial s_{ij} = (p_{ij} - c_{ij})/m$, since
     $\log p_{ij} = s_{ij} - \log \sum_l e^{s_{il}}$, and the derivative of the last term
     with respect to $s_{ij}$ is $p_{ij}$ once for each row, whose targets sum to 1.
 
-    Subtracting each row's largest score changes nothing in (7) and keeps e from
+    Subtracting each row's largest score changes nothing in (8) and keeps e from
     overflowing. Returns L and ∂L/∂s (m, k).
     """
     xp, m = array_namespace(s, c), s.shape[0]

@@ -31,7 +31,7 @@ class LSGAN(Game):
     c: float = parameter(1.0, "the generator's target for its own rows", "(-inf, inf)")
 
     def D_loss(self, s_real, s_fake):
-        r"""(30) $L_D = \tfrac12\,\mathrm{mean}\,(D(x) - b)^2
+        r"""(32) $L_D = \tfrac12\,\mathrm{mean}\,(D(x) - b)^2
         + \tfrac12\,\mathrm{mean}\,(D(G(z)) - a)^2$.
 
         Returns $L_D$, $\partial L_D/\partial s$ of the real rows and of the fakes.
@@ -41,7 +41,7 @@ class LSGAN(Game):
         return loss_real + loss_fake, ds_real, ds_fake
 
     def G_loss(self, s_real, s_fake):
-        r"""(31) $L_G = \tfrac12\mathrm{mean}\,(D(G(z)) - c)^2$."""
+        r"""(33) $L_G = \tfrac12\mathrm{mean}\,(D(G(z)) - c)^2$."""
         return least_squares(s_fake, self.c)
 
     def report(self, loss_D, ds_real, ds_fake):

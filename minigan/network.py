@@ -81,7 +81,7 @@ class Network:
         return "\n".join(lines)
 
     def forward(self, x: Array) -> list[Array]:
-        r"""(8) $x_l = f_l(x_{l-1})$ for l = 1, …, N; the trace is $[x_0, \dots, x_N]$.
+        r"""(9) $x_l = f_l(x_{l-1})$ for l = 1, …, N; the trace is $[x_0, \dots, x_N]$.
 
         Shapes: x (m, n), the trace a list of N + 1 arrays with m rows each.
         Raises MiniganError if x does not have the first layer's number of columns.
@@ -100,7 +100,7 @@ class Network:
         return x
 
     def deltas(self, trace: list[Array], dy: Array, stop: int = 0) -> list[Array]:
-        r"""(9) $\delta_N = dy$ and $\delta_{l-1} = \texttt{dx}_l(\delta_l)$, down to l = stop.
+        r"""(10) $\delta_N = dy$ and $\delta_{l-1} = \texttt{dx}_l(\delta_l)$, down to l = stop.
 
         Shapes: dy (m, k) like the network's output, $\delta_l$ like $x_l$. With stop = 1
         the delta of the input, which no parameter needs, is not computed; entries below
@@ -112,11 +112,11 @@ class Network:
         return deltas
 
     def dx(self, l, dy, x, y):
-        r"""(9) for layer l alone: its input's delta from its output's."""
+        r"""(10) for layer l alone: its input's delta from its output's."""
         return self.layers[l - 1].dx(dy, x, y, *self.params[l - 1])
 
     def accumulate(self, trace, deltas, factors=None, tangents=None):
-        r"""(10) $\partial L/\partial\theta_l = \texttt{dparams}_l(\delta_l, x_{l-1})$, all in
+        r"""(11) $\partial L/\partial\theta_l = \texttt{dparams}_l(\delta_l, x_{l-1})$, all in
         one flat array like θ.
 
         A parameter touches the loss only through its own layer's output $x_l$, whose share
@@ -135,11 +135,11 @@ class Network:
         return xp.concat(grads) if grads else xp.zeros_like(self.theta)
 
     def gradient(self, trace: list[Array], dy: Array) -> Array:
-        r"""(9) then (10): $\partial L/\partial\theta$ from $dy = \partial L/\partial x_N$."""
+        r"""(10) then (11): $\partial L/\partial\theta$ from $dy = \partial L/\partial x_N$."""
         return self.accumulate(trace, self.deltas(trace, dy, stop=1))
 
     def tangents(self, trace: list[Array], u: Array) -> list[Array]:
-        r"""(11) $u_l = \texttt{tangent}_l(u_{l-1})$: how $x_l$ moves when $x_0$ moves by u.
+        r"""(12) $u_l = \texttt{tangent}_l(u_{l-1})$: how $x_l$ moves when $x_0$ moves by u.
 
         Shapes: u (m, n) like the network's input; a list of N + 1 arrays like the trace.
         It is the deltas' mirror image: for every v and u,
@@ -152,14 +152,14 @@ class Network:
         return tangents
 
     def tangent(self, l, u, x, y):
-        r"""(11) for layer l alone: its output's tangent from its input's."""
+        r"""(12) for layer l alone: its output's tangent from its input's."""
         return self.layers[l - 1].tangent(u, x, y, *self.params[l - 1])
 
 
 def layer_gradient(layer, factors, delta, u, x, y, params):
     r"""The gradient of one layer's parameters: of a loss, of a penalty, or of their sum.
 
-    (90) The loss gives a Dense layer $x^\top \mathrm{diag}(f)\,\delta$ by (1b), f being the
+    (13) The loss gives a Dense layer $x^\top \mathrm{diag}(f)\,\delta$ by (1b), f being the
     factors, and the penalty $u^\top\delta$ by (1e): with the same delta, so one product does,
     $dW = (\mathrm{diag}(f)\,x + u)^\top \delta$. The bias is a weight whose input is always 1,
     so its tangent is 0: $db = f^\top\delta$.
@@ -177,7 +177,7 @@ def layer_gradient(layer, factors, delta, u, x, y, params):
 
 ROW_BY_ROW = {
     "G": "a sample must not depend on those that are drawn beside it",
-    "D": "the pass that serves both players (19) takes each score to be that of one row alone",
+    "D": "the pass that serves both players (21) takes each score to be that of one row alone",
 }
 
 
@@ -208,7 +208,7 @@ def check_unbiased(name, network, game):
 
 
 def he(rng, n, k):
-    r"""(12) $W_{pj} \sim \mathcal N(0, 2/n)$ keeps the size of x through Dense and ReLU.
+    r"""(14) $W_{pj} \sim \mathcal N(0, 2/n)$ keeps the size of x through Dense and ReLU.
 
     Source: He et al. (2015), Delving deep into rectifiers, equation 10.
     """
@@ -216,7 +216,7 @@ def he(rng, n, k):
 
 
 def glorot(rng, n, k):
-    r"""(13) $W_{pj} \sim \mathcal U(-a, a)$, $a = \sqrt{6/(n + k)}$.
+    r"""(15) $W_{pj} \sim \mathcal U(-a, a)$, $a = \sqrt{6/(n + k)}$.
 
     Source: Glorot & Bengio (2010), Understanding the difficulty of training deep
     feedforward neural networks, equation 16.
@@ -255,7 +255,7 @@ def mlp(
     rng : numpy.random.Generator that draws the weights
     slope : LeakyReLU's slope below zero
     output : "linear" or "sigmoid"
-    init : "he" (12) or "glorot" (13)
+    init : "he" (14) or "glorot" (15)
     bias : of the last Dense layer; the others always have one
     dtype : of theta
     like : theta is made in the library and on the device of this array; None is NumPy

@@ -67,7 +67,7 @@ def _copy(array):
 class SGD(Optimizer):
     r"""Gradient descent with momentum.
 
-    (14) $v \leftarrow \mu v - \epsilon g, \qquad \theta \leftarrow \theta + v$
+    (16) $v \leftarrow \mu v - \epsilon g, \qquad \theta \leftarrow \theta + v$
 
     Source: Sutskever, Martens, Dahl & Hinton (2013), On the importance of initialization
     and momentum in deep learning, equations 1 and 2. ε is `lr`, μ is `momentum`.
@@ -87,7 +87,7 @@ class SGD(Optimizer):
 class RMSProp(Optimizer):
     r"""Divide each gradient by a running root mean square of itself.
 
-    (15) $v \leftarrow \rho v + (1 - \rho) g^2, \qquad
+    (17) $v \leftarrow \rho v + (1 - \rho) g^2, \qquad
     \theta \leftarrow \theta - \eta\,g/(\sqrt v + \epsilon)$
 
     Source: Tieleman & Hinton (2012), Neural networks for machine learning, lecture 6.5.
@@ -110,12 +110,12 @@ class RMSProp(Optimizer):
 class Adam(Optimizer):
     r"""Adaptive moment estimation.
 
-    (16) $m \leftarrow \beta_1 m + (1 - \beta_1) g, \qquad
+    (18) $m \leftarrow \beta_1 m + (1 - \beta_1) g, \qquad
     v \leftarrow \beta_2 v + (1 - \beta_2) g^2$
 
-    (16a) $\hat m = m/(1 - \beta_1^t), \qquad \hat v = v/(1 - \beta_2^t)$
+    (18a) $\hat m = m/(1 - \beta_1^t), \qquad \hat v = v/(1 - \beta_2^t)$
 
-    (16b) $\theta \leftarrow \theta - \alpha\,\hat m/(\sqrt{\hat v} + \epsilon)$
+    (18b) $\theta \leftarrow \theta - \alpha\,\hat m/(\sqrt{\hat v} + \epsilon)$
 
     Both averages start at zero and so are too small at first, by exactly $1 - \beta^t$:
     with a constant g, $m = (1 - \beta)(1 + \beta + \dots + \beta^{t-1})\,g = (1 - \beta^t)\,g$.
@@ -123,10 +123,10 @@ class Adam(Optimizer):
     The code keeps the sums without their factors, $M = m/(1 - \beta_1)$ and
     $V = v/(1 - \beta_2)$, which saves one pass over memory for each:
 
-    (16c) $M \leftarrow \beta_1 M + g, \quad V \leftarrow \beta_2 V + g^2$
+    (18c) $M \leftarrow \beta_1 M + g, \quad V \leftarrow \beta_2 V + g^2$
 
     Then $\hat m = aM$ with $a = (1 - \beta_1)/(1 - \beta_1^t)$, $\hat v = cV$ with
-    $c = (1 - \beta_2)/(1 - \beta_2^t)$, and (16b) becomes
+    $c = (1 - \beta_2)/(1 - \beta_2^t)$, and (18b) becomes
 
     $$\theta \leftarrow \theta
       - \frac{\alpha a}{\sqrt c}\,\frac{M}{\sqrt V + \epsilon/\sqrt c}$$

@@ -13,12 +13,12 @@ Two kinds are in use. They differ in where the rows lie and in what the slope is
 P is made of a derivative, and to descend it we need its derivative with respect to
 $\theta_D$. It takes three passes, all of them known from chapter 3.
 
-1. **Backward.** g is the delta of the scores at D's input: seed (9) with ones, go down to
+1. **Backward.** g is the delta of the scores at D's input: seed (10) with ones, go down to
    $\delta_0 = g$.
 2. **Forward.** Let $u = \partial P/\partial g$. To first order in any change of $\theta$,
    P changes as the number $\langle u, g\rangle$ does with u held fixed. But g is D's
    gradient, so $\langle u_i, g_i\rangle$ is how much the score of row i moves when
-   $x_i$ moves by $u_i$: it is the tangent $u_N$ of (11), started at $u_0 = u$.
+   $x_i$ moves by $u_i$: it is the tangent $u_N$ of (12), started at $u_0 = u$.
 3. **Accumulate.** What remains is the derivative of $u_N$, summed over the rows, with respect
    to the parameters. Through Dense layers tangents go as $u_l = u_{l-1} W_l$, through
    LeakyReLU as $u_l = f'(x_{l-1})\,u_{l-1}$ with a slope that does not depend on $\theta$.
@@ -56,9 +56,9 @@ def gradient_penalty(
     n : the slope is that along the first n columns, the others being a condition; None
         for all
 
-    (32) $P = \lambda\,\mathrm{mean}_i\,(\|g_i\| - 1)^2$, or with $\max(0, \|g_i\| - 1)^2$
+    (34) $P = \lambda\,\mathrm{mean}_i\,(\|g_i\| - 1)^2$, or with $\max(0, \|g_i\| - 1)^2$
 
-    (33) $u_i = \partial P/\partial g_i
+    (35) $u_i = \partial P/\partial g_i
     = \dfrac{2\lambda}{m}\,(\|g_i\| - 1)\,\dfrac{g_i}{\|g_i\|}$,
     and 0 where $g_i = 0$, since the norm has no slope there; $u_i$ is row i of $u_0$
 
@@ -86,9 +86,9 @@ def zero_centred_penalty(
     It is called R1 if the rows x (m, columns) are real, R2 if they are generated. D and n are
     those of `gradient_penalty`; gamma : γ
 
-    (92) $P = \dfrac\gamma2\,\mathrm{mean}_i\,\|g_i\|^2$
+    (36) $P = \dfrac\gamma2\,\mathrm{mean}_i\,\|g_i\|^2$
 
-    (93) $u_i = \partial P/\partial g_i = \dfrac\gamma m\,g_i$: no norm, no division, no
+    (37) $u_i = \partial P/\partial g_i = \dfrac\gamma m\,g_i$: no norm, no division, no
     special case
 
     Raises MiniganError if D has a layer whose slope is not piecewise constant.
@@ -108,7 +108,7 @@ def three_passes(D, x, n, of_slopes):
 
     of_slopes : a function of g (m, n) that returns P and $u = \partial P/\partial g$ (m, n)
 
-    (34) $dW_l = u_{l-1}^\top \delta_l$, $db_l = 0$ for each Dense layer l
+    (38) $dW_l = u_{l-1}^\top \delta_l$, $db_l = 0$ for each Dense layer l
     """
     check_piecewise_linear(D)
     trace = D.forward(x)
@@ -125,7 +125,7 @@ def check_piecewise_linear(D):
         if not getattr(layer, "piecewise_linear", False):
             raise MiniganError(
                 f"gradient penalty: {type(layer).__name__} is curved, and its second "
-                "derivative is missing from (34); the critic's layers must be piecewise "
+                "derivative is missing from (38); the critic's layers must be piecewise "
                 "linear, as Dense and LeakyReLU are"
             )
 
@@ -155,7 +155,7 @@ class WGANGP(Wasserstein):
         return Adam(self.lr, 0.5, 0.9), Adam(self.D_lr, 0.5, 0.9)
 
     def penalty(self, x, x_fake, c, rng):
-        r"""(35) P at $\hat x = \epsilon x + (1 - \epsilon)\,G(z)$, ε uniform in [0, 1), one per
+        r"""(39) P at $\hat x = \epsilon x + (1 - \epsilon)\,G(z)$, ε uniform in [0, 1), one per
         row.
         """
         eps = self.asarray(rng.random((x.shape[0], 1), self.real_dtype))

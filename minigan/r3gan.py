@@ -11,7 +11,7 @@ R2 of chapter 11, on the very rows that are being judged, make it converge near 
 a page of theory shows both for a game of two numbers.
 
 **One pass for all of it.** The slopes that R1 and R2 punish are the deltas which the shared
-pass (19) has already: seeded with ones, they are the derivatives of the scores of real and
+pass (21) has already: seeded with ones, they are the derivatives of the scores of real and
 generated rows alike. Only the tangents are added. WGAN-GP cannot do this, as its points lie
 between the rows and need a pass of their own.
 """
@@ -54,7 +54,7 @@ class R3GAN(Game):
         return Adam(self.lr, 0.0, 0.99), Adam(self.D_lr, 0.0, 0.99)
 
     def D_loss(self, s_real, s_fake):
-        r"""(94) $L_D = \mathrm{mean}\,\log(1 + e^{-(D(x) - D(G(z)))})$, by (91), row i of x
+        r"""(40) $L_D = \mathrm{mean}\,\log(1 + e^{-(D(x) - D(G(z)))})$, by (7), row i of x
         against row i of G(z).
 
         Returns $L_D$, $\partial L_D/\partial s$ of the real rows and of the fakes.
@@ -63,7 +63,7 @@ class R3GAN(Game):
         return loss, ds, -ds
 
     def G_loss(self, s_real, s_fake):
-        r"""(95) $L_G = \mathrm{mean}\,\log(1 + e^{-(D(G(z)) - D(x))})$: real and generated rows
+        r"""(41) $L_G = \mathrm{mean}\,\log(1 + e^{-(D(G(z)) - D(x))})$: real and generated rows
         exchanged. The real rows' scores are constants to G, but they decide how much each
         generated row is moved.
         """
@@ -72,13 +72,13 @@ class R3GAN(Game):
     def report(self, loss_D, ds_real, ds_fake):
         r"""The mean probability that D gives to a real row being the more real of its pair.
 
-        (91a) says $m\,ds = -\sigma(-(D(x) - D(G(z))))$, so the mean of
+        (7a) says $m\,ds = -\sigma(-(D(x) - D(G(z))))$, so the mean of
         $\sigma(D(x) - D(G(z)))$ is $1 + \sum_i ds_i$.
         """
         return {"D(x)>D(G(z))": 1 + array_namespace(ds_real).sum(ds_real)}
 
     def penalty(self, x, x_fake, c, rng):
-        r"""(96) R1 + R2: (92) at the real rows and at the generated ones, with one γ."""
+        r"""(42) R1 + R2: (36) at the real rows and at the generated ones, with one γ."""
         if not self.gamma:
             return None
         rows = self.D_input(x, c), self.D_input(x_fake, c)
@@ -91,14 +91,14 @@ class R3GAN(Game):
         return 0 if self.gamma else 1
 
     def D_gradient(self, trace, deltas, ds, *rows):
-        r"""(97) The gradient of $L_D$ + R1 + R2 from the pass that has served both losses.
+        r"""(43) The gradient of $L_D$ + R1 + R2 from the pass that has served both losses.
 
         The pass has 2m rows and each R is a mean over m, so $u_0 = \frac\gamma m\,\delta_0$ for
-        all. Its tangents are the only further pass, and (90) joins them to the loss:
+        all. Its tangents are the only further pass, and (13) joins them to the loss:
 
         $$dW_l = \big(\mathrm{diag}(ds)\,x_{l-1} + u_{l-1}\big)^\top \delta_l$$
 
-        And since $\langle\delta_0, u_0\rangle$ is the sum of the last tangents, by (37),
+        And since $\langle\delta_0, u_0\rangle$ is the sum of the last tangents, by (45),
 
         $$R_1 + R_2 = \frac{\gamma}{2m}\,\langle\delta_0, \delta_0\rangle
           = \frac12\,\langle\delta_0, u_0\rangle = \frac12 \sum_i u_{N,i}$$

@@ -39,7 +39,7 @@ class Wasserstein(Game):
         return self.n_critic
 
     def D_loss(self, s_real, s_fake):
-        r"""(26) $L_D = \mathrm{mean}\,D(G(z)) - \mathrm{mean}\,D(x)$, by (5) with t = ±1.
+        r"""(28) $L_D = \mathrm{mean}\,D(G(z)) - \mathrm{mean}\,D(x)$, by (5) with t = ±1.
 
         Returns $L_D$, $\partial L_D/\partial s$ of the real rows and of the fakes.
         """
@@ -48,7 +48,7 @@ class Wasserstein(Game):
         return loss_real + loss_fake, ds_real, ds_fake
 
     def G_loss(self, s_real, s_fake):
-        r"""(27) $L_G = -\mathrm{mean}\,D(G(z))$: the part of W that G can change."""
+        r"""(29) $L_G = -\mathrm{mean}\,D(G(z))$: the part of W that G can change."""
         return wasserstein(s_fake, +1.0)
 
     def report(self, loss_D, ds_real, ds_fake):
@@ -63,7 +63,7 @@ class WGAN(Wasserstein):
     r"""The Wasserstein GAN with weight clipping.
 
     Source: Arjovsky, Chintala & Bottou (2017), Wasserstein GAN, algorithm 1. The schedule
-    (28) is not in the paper but in the authors' own implementation.
+    (30) is not in the paper but in the authors' own implementation.
     """
 
     lr: float = parameter(5e-4, "learning rate of the generator", "(0, inf)")
@@ -79,7 +79,7 @@ class WGAN(Wasserstein):
         return RMSProp(self.lr, rho=0.99), RMSProp(self.D_lr, rho=0.99)
 
     def critic_steps(self):
-        r"""(28) 100 in each of the first 25 iterations and in every 500th, else n_critic.
+        r"""(30) 100 in each of the first 25 iterations and in every 500th, else n_critic.
 
         A critic far from its optimum says little about W, so it gets a good start.
         """
@@ -87,7 +87,7 @@ class WGAN(Wasserstein):
         return max(100, self.n_critic) if t < 25 or t % 500 == 0 else self.n_critic
 
     def constrain(self):
-        r"""(29) $\theta_D \leftarrow \mathrm{clip}(\theta_D, -c, c)$: bounded weights, so a
+        r"""(31) $\theta_D \leftarrow \mathrm{clip}(\theta_D, -c, c)$: bounded weights, so a
         bounded slope, whatever the step was.
         """
         theta = self.D.theta

@@ -29,9 +29,9 @@ from minigan.penalty import gradient_penalty, zero_centred_penalty
 
 TESTS = Path(__file__).parent
 ZOO = []
-STEPS = "test_games.py::test_eq17_eq18_eq19_eq19a_gradients_equal_autograds[numpy-{}]"
-R1 = "test_penalty.py::test_eq92_eq93_eq34_r1_is_autograds_value_and_its_second_order"
-PAIR = "test_games.py::test_eq94_eq95_the_relativistic_losses_compare_row_with_row[numpy]"
+STEPS = "test_games.py::test_eq19_eq20_eq21_eq21a_gradients_equal_autograds[numpy-{}]"
+R1 = "test_penalty.py::test_eq36_eq37_eq38_r1_is_autograds_value_and_its_second_order"
+PAIR = "test_games.py::test_eq40_eq41_the_relativistic_losses_compare_row_with_row[numpy]"
 WALKS = "test_games.py::test_three_iterations_move_both_players_as_the_reference_does[numpy-{}]"
 
 
@@ -302,7 +302,7 @@ def the_critics_sign_flipped(patch):
     "ten learning rates that is half the clip, so the Lipschitz bound does not hold.",
     "WGAN ports that put the clip at the top of the loop",
     WALKS.format("wgan-plain"),
-    "test_games.py::test_eq28_the_critic_takes_its_steps_and_eq29_stays_within_the_clip[numpy]",
+    "test_games.py::test_eq30_the_critic_takes_its_steps_and_eq31_stays_within_the_clip[numpy]",
 )
 def the_clip_before_the_step(patch):
     right, step = WGAN.constrain, Optimizer.step
@@ -337,7 +337,7 @@ def the_clip_missing(patch):
     "D cannot tell a perfect seven from a perfect three, so G is never punished for ignoring "
     "c. Samples look fine and their labels mean nothing.",
     "CGAN scripts made from a GAN",
-    "test_games.py::test_eq23_eq24_eq25_the_condition_reaches_both_players[numpy]",
+    "test_games.py::test_eq25_eq26_eq27_the_condition_reaches_both_players[numpy]",
     STEPS.format("cgan"),
 )
 def a_condition_given_to_G_but_not_to_D(patch):
@@ -392,7 +392,7 @@ def the_generators_step_moves_D_too(patch):
     "One norm for the whole batch: its slope of 1 is shared among the rows, so each row's is "
     "about 1/√m, and the larger the batch the flatter the critic.",
     "WGAN-GP ports",
-    "test_penalty.py::test_eq32_the_penalty_is_the_mean_squared_excess_of_autograds_slope",
+    "test_penalty.py::test_eq34_the_penalty_is_the_mean_squared_excess_of_autograds_slope",
 )
 def the_penalty_of_the_whole_batch_at_once(patch):
     def wrong(D, x_hat, penalty_weight=10.0, one_sided=False, n=None):
@@ -410,8 +410,8 @@ def the_penalty_of_the_whole_batch_at_once(patch):
     "The penalty is in the loss and its gradient is not: g is a constant to autograd. The "
     "printed penalty is right, and grows unhindered.",
     "WGAN-GP ports; hand-written ones that stop at the first derivative",
-    "test_penalty.py::test_eq34_its_gradient_is_autograds_second_order",
-    "test_penalty.py::test_eq33_eq34_its_gradient_is_the_complex_steps[numpy]",
+    "test_penalty.py::test_eq38_its_gradient_is_autograds_second_order",
+    "test_penalty.py::test_eq35_eq38_its_gradient_is_the_complex_steps[numpy]",
 )
 def the_penalty_without_its_second_derivative(patch):
     def wrong(D, *args, **options):
@@ -427,7 +427,7 @@ def the_penalty_without_its_second_derivative(patch):
     "the players circle, as they do without a penalty.",
     "a user's own R3GAN, and the change proposed to the authors' in its issue 20",
     R1,
-    "test_penalty.py::test_eq92_eq93_eq34_r1s_gradient_is_the_complex_steps[numpy]",
+    "test_penalty.py::test_eq36_eq37_eq38_r1s_gradient_is_the_complex_steps[numpy]",
     STEPS.format("r3gan"),
 )
 def the_zero_centred_penalty_detached(patch):
@@ -463,7 +463,7 @@ def softplus_before_R1(patch):
     "steep as it likes at the data.",
     "ports that reuse the rows of another penalty, or the last batch that went through D",
     STEPS.format("r3gan"),
-    "test_penalty.py::test_eq96_the_penalty_of_the_game_is_r1_and_r2[R3GAN]",
+    "test_penalty.py::test_eq42_the_penalty_of_the_game_is_r1_and_r2[R3GAN]",
 )
 def R1_at_generated_rows_only(patch):
     def R2(self, x, x_fake, c, rng):
@@ -526,8 +526,8 @@ def the_generators_half_of_the_pair_missing(patch):
     "At t = 1 it is right. Later the averages are no longer too small but are still blown up: "
     "with β₁ = 0.5 the step tends to 2 · √0.001, a sixteenth of the learning rate.",
     "ML-From-Scratch's Adam",
-    "test_optim.py::test_eq16_eq16a_eq16b_eq16c_adam_is_autograds[numpy]",
-    "test_optim.py::test_eq16a_a_constant_gradient_moves_adam_by_lr_each_step[numpy-10]",
+    "test_optim.py::test_eq18_eq18a_eq18b_eq18c_adam_is_autograds[numpy]",
+    "test_optim.py::test_eq18a_a_constant_gradient_moves_adam_by_lr_each_step[numpy-10]",
 )
 def adam_without_the_power_t(patch):
     right = Adam.update
@@ -545,7 +545,7 @@ def adam_without_the_power_t(patch):
     "Each step follows the sum of all gradients so far: a momentum that never decays. The "
     "players overshoot and circle.",
     "PyTorch scripts, where gradients add up until they are cleared",
-    "test_optim.py::test_eq14_sgd_with_momentum[numpy]",
+    "test_optim.py::test_eq16_sgd_with_momentum[numpy]",
     WALKS.format("gan-update"),
 )
 def gradients_that_add_up_from_step_to_step(patch):

@@ -155,7 +155,7 @@ def test_a_forward_pass_that_takes_no_complex_numbers_is_named():
         check_layer(Floor(), X)
 
 
-def test_eq38_float32_has_tolerances_of_its_own():
+def test_eq46_float32_has_tolerances_of_its_own():
     x32 = (X + 0.2 * np.sign(X)).astype("float32")
     for method, limit in (("complex step", 1e-5), ("central difference", 1e-2)):
         for layer in (LeakyReLU(), Sigmoid(), wrongs.Tanh(), Softplus()):
@@ -305,7 +305,7 @@ def test_a_wrong_pass_through_right_layers_is_named(wrong, monkeypatch):
 
 
 @pytest.mark.parametrize("cls", [GAN, WGAN, LSGAN, WGANGP])
-def test_eq17_eq18_eq19_whole_steps_are_proven_and_their_mistakes_named(cls):
+def test_eq19_eq20_eq21_whole_steps_are_proven_and_their_mistakes_named(cls):
     game, rng = small(cls), np.random.default_rng(2)
     x, z = rng.standard_normal((6, 4)), rng.standard_normal((6, 3))
     before = game.D.theta.copy()

@@ -349,7 +349,7 @@ def losses(model, x, x_fake, z, c):
 
 
 @every_own
-def test_eq17_eq18_eq19_hold_for_layers_that_minigan_does_not_know(name):
+def test_eq19_eq20_eq21_hold_for_layers_that_minigan_does_not_know(name):
     model, rng = with_own_networks(name), np.random.default_rng(0)
     model.G_optimizer, model.D_optimizer = G, D = RecordingOptimizer(), RecordingOptimizer()
     model.constrain = lambda: None
@@ -497,7 +497,7 @@ def from_any(layer, sizes, seed=0):
 
 
 @pytest.mark.parametrize("first", [LeakyReLU(0.3), Sigmoid(), Softplus()], ids=repr)
-def test_eq19_is_eq17_and_eq18_whatever_the_first_layer_of_D_reads(first):
+def test_eq21_is_eq19_and_eq20_whatever_the_first_layer_of_D_reads(first):
     rng, gradients = np.random.default_rng(1), []
     x, z = rng.standard_normal((5, 4)), rng.standard_normal((5, 3))
     for shared in (True, False):

@@ -144,7 +144,7 @@ widths = st.lists(st.integers(1, 6), max_size=2).map(tuple)
 
 @every_game
 @given(seeds, st.integers(1, 6), widths, widths)
-def test_eq17_eq18_eq19_eq19a_gradients_equal_autograds(lib, game, seed, m, G_, D_):
+def test_eq19_eq20_eq21_eq21a_gradients_equal_autograds(lib, game, seed, m, G_, D_):
     tolerance, floor = (1e-12, 1e-15) if lib.dtypes[-1] == "float64" else (1e-4, 1e-6)
     small = SmallGame(game, lib, seed, G_, D_, m, remember=True)
     gradients = small.expected()
@@ -155,7 +155,7 @@ def test_eq17_eq18_eq19_eq19a_gradients_equal_autograds(lib, game, seed, m, G_, 
 
 
 @every_game
-def test_eq17_eq18_gradients_equal_the_complex_step_and_eq19_eq19a_the_plain_ones(lib64, game):
+def test_eq19_eq20_gradients_equal_the_complex_step_and_eq21_eq21a_the_plain_ones(lib64, game):
     small = SmallGame(game, lib64, G_hidden=(5, 4), D_hidden=(4, 3), remember=True)
     model, x, z = small.model, lib64.array(small.x), lib64.array(small.z)
     c, gradients = small.c, {how: small.gradients(how) for how in WAYS}
@@ -260,27 +260,27 @@ rows = normal(sizes, 1, scale=st.sampled_from([0.1, 1.0, 10.0]))
 
 
 @given(rows, rows)
-def test_eq20_eq21_the_gans_losses_are_cross_entropies(lib, s_real, s_fake):
+def test_eq22_eq23_the_gans_losses_are_cross_entropies(lib, s_real, s_fake):
     check_losses("gan", lib, s_real, s_fake)
 
 
 @given(rows, rows)
-def test_eq22_the_minimax_loss_is_the_other_one(lib, s_real, s_fake):
+def test_eq24_the_minimax_loss_is_the_other_one(lib, s_real, s_fake):
     check_losses("gan-minimax", lib, s_real, s_fake)
 
 
 @given(rows, rows)
-def test_eq26_eq27_the_wgans_losses_are_differences_of_means(lib, s_real, s_fake):
+def test_eq28_eq29_the_wgans_losses_are_differences_of_means(lib, s_real, s_fake):
     check_losses("wgan", lib, s_real, s_fake)
 
 
 @given(rows, rows)
-def test_eq30_eq31_the_lsgans_losses_are_mean_squares(lib, s_real, s_fake):
+def test_eq32_eq33_the_lsgans_losses_are_mean_squares(lib, s_real, s_fake):
     check_losses("lsgan-abc", lib, s_real, s_fake)
 
 
 @given(sizes, seeds, st.sampled_from([0.1, 1.0, 10.0]))
-def test_eq94_eq95_the_relativistic_losses_compare_row_with_row(lib, m, seed, scale):
+def test_eq40_eq41_the_relativistic_losses_compare_row_with_row(lib, m, seed, scale):
     s_real, s_fake = scale * np.random.default_rng(seed).standard_normal((2, m, 1))
     check_losses("r3gan", lib, s_real, s_fake)
 
@@ -348,7 +348,7 @@ class Rows:
         )
 
 
-def test_eq28_the_critic_takes_its_steps_and_eq29_stays_within_the_clip(lib):
+def test_eq30_the_critic_takes_its_steps_and_eq31_stays_within_the_clip(lib):
     small = SmallGame("wgan", lib)
     model, rows = small.model, Rows(small)
     steps, clips = [], []
@@ -376,7 +376,7 @@ def test_eq28_the_critic_takes_its_steps_and_eq29_stays_within_the_clip(lib):
     assert min(clips) > 0
 
 
-def test_eq23_eq24_eq25_the_condition_reaches_both_players(lib):
+def test_eq25_eq26_eq27_the_condition_reaches_both_players(lib):
     small = SmallGame("cgan", lib)
     model, labels = small.model, [2, 0, 1, 1, 2]
     c = model.condition(lib.array(np.array(labels)))
@@ -400,7 +400,7 @@ def test_the_iteration_of_the_cgan_gives_fakes_the_labels_of_its_rows(game, lib)
         np.testing.assert_array_equal(to_numpy(seen[0]), reference.one_hot(small.labels, 3))
 
 
-def test_eq17a_samples_come_from_the_average_of_the_generators_parameters(lib64):
+def test_eq19a_samples_come_from_the_average_of_the_generators_parameters(lib64):
     small = SmallGame("gan", lib64)
     model, beta = small.model, 0.75
     model.ema_decay = beta
@@ -505,7 +505,7 @@ def test_a_gradient_does_not_compute_the_delta_of_the_input(monkeypatch):
     assert asked == [2, 5, 4, 6]  # D's deltas of both players, G's through D, G's own
 
 
-def test_eq19a_reports_what_the_plain_step_of_D_reports(lib64):
+def test_eq21a_reports_what_the_plain_step_of_D_reports(lib64):
     for name in ("gan", "wgan-gp"):
         small = SmallGame(name, lib64, remember=True)
         x, x_fake = lib64.array(small.x), lib64.array(small.x[::-1].copy())

@@ -100,7 +100,7 @@ def test_eq6_eq6a_least_squares_is_half_the_mean_squared_distance(lib, s, t):
 
 
 @given(scores(), seeds)
-def test_eq91_eq91a_relativistic_is_the_softplus_of_the_difference(lib, s, seed):
+def test_eq7_eq7a_relativistic_is_the_softplus_of_the_difference(lib, s, seed):
     dtype = lib.dtypes[-1]
     s = s.astype(dtype)
     rival = s[np.random.default_rng(seed).permutation(len(s))]
@@ -114,7 +114,7 @@ def test_eq91_eq91a_relativistic_is_the_softplus_of_the_difference(lib, s, seed)
 
 
 @given(seeds, st.integers(1, 6), st.integers(2, 11), st.sampled_from([1.0, 30.0]))
-def test_eq7_eq7a_softmax_cross_entropy(lib64, seed, m, k, scale):
+def test_eq8_eq8a_softmax_cross_entropy(lib64, seed, m, k, scale):
     s = scale * np.random.default_rng(seed).standard_normal((m, k))
     c = np.eye(k)[np.random.default_rng(seed).integers(k, size=m)]
 
@@ -133,13 +133,13 @@ def test_eq7_eq7a_softmax_cross_entropy(lib64, seed, m, k, scale):
     assert check.passed, check
 
 
-def test_eq7_large_scores_do_not_overflow():
+def test_eq8_large_scores_do_not_overflow():
     s = np.array([[1e4, 0, -1e4]], "float32")
     for j, expected in enumerate([0, 1e4, 2e4]):
         assert softmax_cross_entropy(s, np.eye(3, dtype="float32")[[j]])[0] == expected
 
 
-def test_eq7_each_row_has_a_largest_score_of_its_own():
+def test_eq8_each_row_has_a_largest_score_of_its_own():
     s, c = np.array([[1e4, 0.0], [0.0, 0.0]]), np.eye(2)
     value, ds = softmax_cross_entropy(s, c)
     assert value == pytest.approx(np.log(2) / 2)
@@ -236,7 +236,7 @@ def exact_softmax(*scores):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_eq7_eq7a_softmax_to_the_last_digits_of_every_entry(lib, dtype):
+def test_eq8_eq8a_softmax_to_the_last_digits_of_every_entry(lib, dtype):
     if dtype not in lib.dtypes:
         pytest.skip(f"{lib} has no {dtype}")
     for s in SCORES:

@@ -35,7 +35,7 @@ def networks(draw, dtype="float64"):
 
 
 @given(networks())
-def test_eq8_forward_is_the_composition_row_by_row(lib, drawn):
+def test_eq9_forward_is_the_composition_row_by_row(lib, drawn):
     network, x = drawn
     dtype = lib.dtypes[-1]
     moved = Network(network.layers, lib.array(network.theta, dtype))
@@ -65,7 +65,7 @@ def test_eq8_forward_is_the_composition_row_by_row(lib, drawn):
 
 
 @given(networks())
-def test_eq9_eq10_eq11_every_pass_is_proven(lib64, drawn):
+def test_eq10_eq11_eq12_every_pass_is_proven(lib64, drawn):
     network, x = drawn
     assume(well_conditioned(network, x))  # else 1e-13 is less than rounding leaves
     moved = Network(network.layers, lib64.array(network.theta))
@@ -167,7 +167,7 @@ def test_deltas_stop_where_asked():
     ("init", "std", "largest"),
     [(he, math.sqrt(2 / 400), np.inf), (glorot, math.sqrt(2 / 1000), math.sqrt(6 / 1000))],
 )
-def test_eq12_eq13_initial_weights_have_the_published_spread(init, std, largest):
+def test_eq14_eq15_initial_weights_have_the_published_spread(init, std, largest):
     W = init(np.random.default_rng(0), 400, 600)
     assert W.shape == (400, 600)
     assert abs(W.std() / std - 1) < 0.01  # 240,000 draws: three standard errors are 0.004
@@ -246,12 +246,12 @@ def gained():
 
 
 @pytest.mark.parametrize("make", [gained, lambda: stack((3, 5, 4, 2), PReLU)])
-def test_eq9_eq10_eq11_hold_for_layers_that_do_not_derive_from_layer(make):
+def test_eq10_eq11_eq12_hold_for_layers_that_do_not_derive_from_layer(make):
     for check in check_network(make(), np.random.default_rng(1).standard_normal((6, 3))):
         assert check.passed, check
 
 
-def test_eq10_the_gradient_of_a_squared_gain_by_hand():
+def test_eq11_the_gradient_of_a_squared_gain_by_hand():
     """y = a² x: ∂L/∂a_j = 2 a_j Σ_i dy_ij x_ij."""
     network = Network([SquaredGain(2)], np.array([3.0, -1.0]))
     x, dy = np.array([[1.0, 2.0], [4.0, 0.5]]), np.array([[1.0, 10.0], [2.0, 100.0]])
@@ -260,7 +260,7 @@ def test_eq10_the_gradient_of_a_squared_gain_by_hand():
     np.testing.assert_array_equal(network.gradient(trace, dy), [6 * (1 + 8), -2 * (20 + 50)])
 
 
-def test_eq10_a_network_without_parameters_has_a_gradient_of_no_entries():
+def test_eq11_a_network_without_parameters_has_a_gradient_of_no_entries():
     network = Network([Softplus()], np.zeros(0))
     trace = network.forward(np.ones((5, 3)))
     assert network.gradient(trace, np.ones((5, 3))).shape == (0,)
@@ -303,7 +303,7 @@ def test_a_layer_without_a_tangent_serves_until_a_tangent_is_asked_for(monkeypat
 # ---- one array of parameters, and copies of it ----
 
 
-def test_eq10_a_layer_may_read_its_output_for_its_parameters():
+def test_eq11_a_layer_may_read_its_output_for_its_parameters():
     rng = np.random.default_rng(0)
     theta = rng.standard_normal(3 * 4 + 4 + 4)
     network = Network([Dense(3, 4), ExpGain(4)], theta)

@@ -281,7 +281,7 @@ def test_9_an_optimiser_of_ones_own_moves_the_model_but_is_not_saved(name, tmp_p
 
 
 def test_a_wgan_says_by_its_steps_when_the_critic_starts_well():
-    """(28) counts G's steps by its optimiser, whichever it is."""
+    """(30) counts G's steps by its optimiser, whichever it is."""
     model = WGAN(**SMALL)
     model.G_optimizer = Signs(lr=0.01)
     model.G_optimizer.t = 30

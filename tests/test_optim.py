@@ -50,7 +50,7 @@ def weighted(rate, gradients, t):
 
 
 @given(descents(), learning, rates)
-def test_eq14_sgd_with_momentum(lib, drawn, lr, momentum):
+def test_eq16_sgd_with_momentum(lib, drawn, lr, momentum):
     start, gradients = drawn
     theta = descend(lib, SGD(lr, momentum), start, gradients)
     moves = [lr * weighted(momentum, gradients, t) for t in range(1, len(gradients) + 1)]
@@ -58,7 +58,7 @@ def test_eq14_sgd_with_momentum(lib, drawn, lr, momentum):
 
 
 @given(descents(), learning, rates)
-def test_eq15_rmsprop(lib, drawn, lr, rho):
+def test_eq17_rmsprop(lib, drawn, lr, rho):
     start, gradients = drawn
     theta = descend(lib, RMSProp(lr, rho), start, gradients)
     expected = start - sum(
@@ -69,7 +69,7 @@ def test_eq15_rmsprop(lib, drawn, lr, rho):
 
 
 @given(descents(), learning, rates, rates)
-def test_eq16_eq16a_eq16b_eq16c_adam_is_autograds(lib, drawn, lr, beta1, beta2):
+def test_eq18_eq18a_eq18b_eq18c_adam_is_autograds(lib, drawn, lr, beta1, beta2):
     start, gradients = drawn
     theta = descend(lib, Adam(lr, beta1, beta2), start, gradients)
     reference = adam(
@@ -79,7 +79,7 @@ def test_eq16_eq16a_eq16b_eq16c_adam_is_autograds(lib, drawn, lr, beta1, beta2):
 
 
 @pytest.mark.parametrize("t", [1, 2, 10])
-def test_eq16a_a_constant_gradient_moves_adam_by_lr_each_step(lib, t):
+def test_eq18a_a_constant_gradient_moves_adam_by_lr_each_step(lib, t):
     """m̂ = g and v̂ = g² exactly at every t: the power t in 1 − β^t is what makes it so."""
     theta = descend(lib, Adam(0.01, eps=0.0), np.zeros(2), np.tile([3.0, -0.2], (t, 1)))
     np.testing.assert_allclose(theta, [-0.01 * t, 0.01 * t], rtol=1e-5)

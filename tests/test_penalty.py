@@ -48,7 +48,7 @@ def excess_is_there(D, x, one_sided):
 
 
 @given(critics(), weights, st.booleans())
-def test_eq32_the_penalty_is_the_mean_squared_excess_of_autograds_slope(
+def test_eq34_the_penalty_is_the_mean_squared_excess_of_autograds_slope(
     drawn, weight, one_sided
 ):
     D, x, widths, slope = drawn
@@ -57,7 +57,7 @@ def test_eq32_the_penalty_is_the_mean_squared_excess_of_autograds_slope(
 
 
 @given(critics(shallow), weights, st.booleans())
-def test_eq33_eq34_its_gradient_is_the_complex_steps(lib64, drawn, weight, one_sided):
+def test_eq35_eq38_its_gradient_is_the_complex_steps(lib64, drawn, weight, one_sided):
     D, x, *_ = drawn
     if not slopes_are_there(D, x):
         return  # where a slope vanishes, its norm has a kink
@@ -74,7 +74,7 @@ def test_eq33_eq34_its_gradient_is_the_complex_steps(lib64, drawn, weight, one_s
 
 
 @given(critics(), weights, st.booleans())
-def test_eq34_its_gradient_is_autograds_second_order(drawn, weight, one_sided):
+def test_eq38_its_gradient_is_autograds_second_order(drawn, weight, one_sided):
     D, x, widths, slope = drawn
     if not slopes_are_there(D, x):
         return
@@ -84,7 +84,7 @@ def test_eq34_its_gradient_is_autograds_second_order(drawn, weight, one_sided):
 
 
 @given(critics())
-def test_eq34_no_bias_can_lower_it(drawn):
+def test_eq38_no_bias_can_lower_it(drawn):
     D, x, *_ = drawn
     _, dtheta = gradient_penalty(D, x)
     for W_b in Network(D.layers, dtheta).params:
@@ -101,7 +101,7 @@ def plain_zero_centred(theta, x, widths, slope, gamma):
 
 
 @given(critics(), weights)
-def test_eq92_eq93_eq34_r1_is_autograds_value_and_its_second_order(drawn, gamma):
+def test_eq36_eq37_eq38_r1_is_autograds_value_and_its_second_order(drawn, gamma):
     D, x, widths, slope = drawn
     value, dtheta = zero_centred_penalty(D, x, gamma)
     plain = plain_zero_centred(D.theta, x, widths, slope, gamma)
@@ -111,7 +111,7 @@ def test_eq92_eq93_eq34_r1_is_autograds_value_and_its_second_order(drawn, gamma)
 
 
 @given(critics(shallow), weights)
-def test_eq92_eq93_eq34_r1s_gradient_is_the_complex_steps(lib64, drawn, gamma):
+def test_eq36_eq37_eq38_r1s_gradient_is_the_complex_steps(lib64, drawn, gamma):
     D, x, *_ = drawn
     theta, x = lib64.array(D.theta), lib64.array(x)
     _, dtheta = zero_centred_penalty(Network(D.layers, theta), x, gamma)
@@ -123,7 +123,7 @@ def test_eq92_eq93_eq34_r1s_gradient_is_the_complex_steps(lib64, drawn, gamma):
     assert check.passed, check
 
 
-def test_eq93_a_flat_critic_costs_nothing_and_is_no_special_case(lib):
+def test_eq37_a_flat_critic_costs_nothing_and_is_no_special_case(lib):
     D = mlp((3, 4, 1), np.random.default_rng(0))
     D = Network(D.layers, lib.array(D.theta * 0))
     value, dtheta = zero_centred_penalty(D, lib.array(np.ones((2, 3)), "float32"))
@@ -131,7 +131,7 @@ def test_eq93_a_flat_critic_costs_nothing_and_is_no_special_case(lib):
     np.testing.assert_array_equal(to_numpy(dtheta), 0)
 
 
-def test_eq93_the_slope_along_a_condition_is_free_under_r1_too():
+def test_eq37_the_slope_along_a_condition_is_free_under_r1_too():
     D = mlp((5, 4, 1), np.random.default_rng(0), dtype="float64")
     x = np.random.default_rng(1).standard_normal((6, 5))
     value, dtheta = zero_centred_penalty(D, x, 2.0, n=3)
@@ -152,7 +152,7 @@ def batch(model, m=6):
 
 
 @pytest.mark.parametrize("cls", [R3GAN, conditional(R3GAN)])
-def test_eq96_the_penalty_of_the_game_is_r1_and_r2(cls):
+def test_eq42_the_penalty_of_the_game_is_r1_and_r2(cls):
     model = cls(**SMALL, gamma=0.6, **({"n_classes": 3} if cls is not R3GAN else {}))
     x, z, c = batch(model)
     x_fake = model.generate(z, c)
@@ -167,7 +167,7 @@ def test_eq96_the_penalty_of_the_game_is_r1_and_r2(cls):
 
 @pytest.mark.parametrize("cls", [R3GAN, conditional(R3GAN)])
 @given(seeds, st.integers(1, 6), depths, st.sampled_from([1e-3, 1.0, 30.0]))
-def test_eq90_eq97_one_pass_gives_the_loss_and_both_penalties(cls, seed, m, hidden, gamma):
+def test_eq13_eq43_one_pass_gives_the_loss_and_both_penalties(cls, seed, m, hidden, gamma):
     """The pass against the sum of three: the loss's own, that of R1 and that of R2."""
     model = cls(**SMALL | {"D_hidden": hidden, "gamma": gamma, "seed": seed % 1000})
     model.D.theta[...] += 0.1 * np.random.default_rng(seed).standard_normal(model.D.theta.shape)
@@ -182,7 +182,7 @@ def test_eq90_eq97_one_pass_gives_the_loss_and_both_penalties(cls, seed, m, hidd
         assert np.linalg.norm(one - other) <= 1e-13 * np.linalg.norm(other)
 
 
-def test_eq90_eq97_layers_of_the_readers_own_add_loss_and_penalty():
+def test_eq13_eq43_layers_of_the_readers_own_add_loss_and_penalty():
     D = stack((4, 5, 6, 1), PReLU, 1, bias=False)
     model = R3GAN(G=stack((3, 6, 4)), D=D, gamma=0.5)
     model.G_optimizer = model.D_optimizer = rule = RecordingOptimizer()
@@ -241,7 +241,7 @@ def plain_with_slopes(theta, x, widths):
 
 
 @given(critics_with_slopes_of_their_own())
-def test_eq1e_eq34_a_readers_layer_with_slopes_that_are_parameters_by_autograd(drawn):
+def test_eq1e_eq38_a_readers_layer_with_slopes_that_are_parameters_by_autograd(drawn):
     D, x, widths = drawn
     if not slopes_are_there(D, x):
         return
@@ -252,7 +252,7 @@ def test_eq1e_eq34_a_readers_layer_with_slopes_that_are_parameters_by_autograd(d
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_eq1e_eq34_a_readers_layer_with_slopes_that_are_parameters_by_complex_step(lib64, seed):
+def test_eq1e_eq38_a_readers_layer_with_slopes_that_are_parameters_by_complex_step(lib64, seed):
     D = stack((3, 5, 4, 1), PReLU, seed)
     x = lib64.array(np.random.default_rng(seed).standard_normal((4, 3)))
     theta = lib64.array(D.theta)
@@ -284,7 +284,7 @@ def test_a_critic_with_a_layer_that_lacks_what_the_penalty_needs_is_refused(
         gradient_penalty(D, np.ones((2, 3)))
 
 
-def test_eq33_a_slope_of_zero_is_safe(lib):
+def test_eq35_a_slope_of_zero_is_safe(lib):
     D = mlp((3, 4, 1), np.random.default_rng(0))
     D = Network(D.layers, lib.array(D.theta * 0))
     value, dtheta = gradient_penalty(D, lib.array(np.ones((2, 3)), "float32"))
@@ -316,7 +316,7 @@ def test_a_curved_critic_is_refused_with_the_reason():
 
 
 @pytest.mark.parametrize("cls", [WGANGP, conditional(WGANGP)])
-def test_eq35_points_lie_on_the_segments_uniformly_each_row_by_itself(cls, monkeypatch):
+def test_eq39_points_lie_on_the_segments_uniformly_each_row_by_itself(cls, monkeypatch):
     seen = []
 
     def spy(D, x_hat, *args):

@@ -195,7 +195,7 @@ def test_a_player_that_mixes_rows_is_refused_with_the_reason(cls, layer):
     with pytest.raises(
         MiniganError,
         match="^D: a row of the output changes when another row of the input does, but the "
-        r"pass that serves both players \(19\) takes each score to be that of one row alone; ",
+        r"pass that serves both players \(21\) takes each score to be that of one row alone; ",
     ):
         cls(G=G, D=mixed((4 + n, 5, 1), layer, bias), **more)
     with pytest.raises(
@@ -212,7 +212,7 @@ def test_noise_within_a_discriminator_is_not_taken_for_a_mixture():
 
 
 def test_what_is_refused_would_have_broken_one_pass_for_both(monkeypatch):
-    """(19) and (18) are one gradient for every D but such a one."""
+    """(21) and (20) are one gradient for every D but such a one."""
     found = {}
     for layer in (Softplus(), BatchNorm()):
         with monkeypatch.context() as patch:

@@ -108,8 +108,8 @@ def test_the_saturating_slope_dies_as_e_to_the_s_and_the_other_tends_to_one(s):
 
 @pytest.mark.parametrize("certainty", [2.0, 5.0, 10.0, 30.0])
 def test_a_certain_discriminator_silences_the_minimax_generator_alone(certainty):
-    """Shift D's last bias by −k. In all of θ_G, e^k ∂L_G tends to −mean e^{s} ∂s for (22), and
-    ∂L_G itself to −mean ∂s for (21), s being the scores before the shift."""
+    """Shift D's last bias by −k. In all of θ_G, e^k ∂L_G tends to −mean e^{s} ∂s for (24), and
+    ∂L_G itself to −mean ∂s for (23), s being the scores before the shift."""
     gradients = {}
     for minimax in (True, False):
         model = GAN(

@@ -188,7 +188,7 @@ def network_of(rng, sizes, score=False):
 
 
 def of_networks(rng, m, sizes) -> Lines:
-    r"""(8) to (11), and (90): a network's passes, by forward passes alone."""
+    r"""(9) to (12), and (13): a network's passes, by forward passes alone."""
     network, bends = network_of(rng, sizes)
     x, v, u, factors = (draw(rng, m, n) for n in (sizes[0], sizes[-1], sizes[0], 1))
     degree, signs, trace = 2 * len(sizes), bends * m, network.forward(x)
@@ -200,48 +200,48 @@ def of_networks(rng, m, sizes) -> Lines:
         by_hand = (
             affine(by_hand, *params) if dense else np.where(by_hand > 0, by_hand, a * by_hand)
         )
-    yield "(8)", "network: forward", degree, signs, equal((trace[-1], by_hand))
+    yield "(9)", "network: forward", degree, signs, equal((trace[-1], by_hand))
     dx = gradient(lambda x: (v * of(network.theta, x)).sum(), x)
     deltas, theta = network.deltas(trace, v), network.theta
-    yield "(9)", "network: delta of x", degree, signs, equal((deltas[0], dx))
+    yield "(10)", "network: delta of x", degree, signs, equal((deltas[0], dx))
     dtheta = gradient(lambda theta: (v * of(theta, x)).sum(), theta)
     right = equal(
         (network.accumulate(trace, deltas), dtheta), (network.gradient(trace, v), dtheta)
     )
-    yield "(10)", "network: gradient of theta", degree, signs, right
+    yield "(11)", "network: gradient of theta", degree, signs, right
     dtheta = gradient(lambda theta: (factors * v * of(theta, x)).sum(), theta)
     right = equal((network.accumulate(trace, deltas, factors), dtheta))
-    yield "(10)", "network: gradient, by factors", degree + 1, signs, right
+    yield "(11)", "network: gradient, by factors", degree + 1, signs, right
     tangents = network.tangents(trace, u)
     moved = slope(of(theta, along(x, u)))
-    yield "(11)", "network: tangents", degree, signs, equal((tangents[-1], moved))
+    yield "(12)", "network: tangents", degree, signs, equal((tangents[-1], moved))
     second = gradient(lambda theta: (v * slope(of(theta, along(x, u, 2)), 2)).sum(), theta)
     claims = network.accumulate(trace, deltas, tangents=tangents)
-    yield "(34)", "network: gradient of the tangents", degree, signs, equal((claims, second))
+    yield "(38)", "network: gradient of the tangents", degree, signs, equal((claims, second))
     claims = network.accumulate(trace, deltas, factors, tangents)
     right = equal((claims, dtheta + second))
-    yield "(90)", "network: both in one product", degree + 1, signs, right
+    yield "(13)", "network: both in one product", degree + 1, signs, right
 
 
 # ---- the penalty on the slopes ----
 
 
 def of_penalty(rng, m, sizes) -> Lines:
-    r"""(92) and (93): R1 and R2, the derivative of a derivative."""
+    r"""(36) and (37): R1 and R2, the derivative of a derivative."""
     D, bends = network_of(rng, sizes, score=True)
     x, gamma = draw(rng, m, sizes[0]), 1.5
     for n in (None, max(1, sizes[0] - 1)):
 
         def value(theta, n=n):
-            r"""(92) by forward passes: the slopes are dual numbers of a second kind."""
+            r"""(36) by forward passes: the slopes are dual numbers of a second kind."""
             g = score_slopes(lambda x: Network(D.layers, theta).forward(x)[-1], x)[:, :n]
             return Fraction(gamma) / (2 * m) * (g * g).sum()
 
         P, dtheta = zero_centred_penalty(D, x, gamma, n)
         degree, signs = 4 * len(sizes), bends * m
-        yield "(92)", "R1, R2: value", degree, signs, equal((P, value(D.theta)))
+        yield "(36)", "R1, R2: value", degree, signs, equal((P, value(D.theta)))
         right = equal((dtheta, gradient(value, D.theta)))
-        yield "(93)", "R1, R2: second-order gradient of theta", degree, signs, right
+        yield "(37)", "R1, R2: second-order gradient of theta", degree, signs, right
 
 
 SUBJECTS: tuple[Subject, ...] = (

@@ -19,7 +19,7 @@ from .exact_layers import Bent, OwnDense
 
 
 def of_sgd(rng, m, sizes):
-    r"""(14): three steps with momentum, by its two lines."""
+    r"""(16): three steps with momentum, by its two lines."""
     theta, sgd = draw(rng, 5), SGD(lr=0.125, momentum=0.75)
     expected, v = theta.copy(), np.zeros(5, object)
     right = True
@@ -30,7 +30,7 @@ def of_sgd(rng, m, sizes):
         v = Fraction(3, 4) * v - Fraction(1, 8) * g
         expected = expected + v
         right = right and equal((theta, expected), (sgd.v, v), (g, before))
-    yield "(14)", "SGD: three steps with momentum", 1, 0, right and sgd.t == 3
+    yield "(16)", "SGD: three steps with momentum", 1, 0, right and sgd.t == 3
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
@@ -72,19 +72,19 @@ def mean(s):
 # definition, of the scores r of real and f of generated rows
 DEFINITIONS: dict = {
     Paired: (
-        ("(17)", "(18)"),
+        ("(19)", "(20)"),
         lambda r, f, game: half(f - r - 1),
         lambda r, f, game: half(r - f - 1),
         lambda r, f, game: {"sums": 2 * mean(r - f - 1) - 3 * mean(r - f - 1)},
     ),
     LSGAN: (
-        ("(31)", "(30)"),
+        ("(33)", "(32)"),
         lambda r, f, game: half(f - game.c),
         lambda r, f, game: half(r - game.b) + half(f - game.a),
         lambda r, f, game: {"D(x)": mean(r), "D(G(z))": mean(f)},
     ),
     WGAN: (
-        ("(27)", "(26)"),
+        ("(29)", "(28)"),
         lambda r, f, game: -mean(f),
         lambda r, f, game: mean(f) - mean(r),
         lambda r, f, game: {"w_estimate": 2 * (mean(r) - mean(f))},
@@ -93,7 +93,7 @@ DEFINITIONS: dict = {
 
 
 def of_games(rng, m, sizes):
-    r"""(17) to (19), (26), (27), (30), (31): whole iterations."""
+    r"""(19) to (21), (28), (29), (32), (33): whole iterations."""
     for cls in DEFINITIONS:
         if cls is Paired and m > 2:
             continue  # the signs of so many rows have more patterns than a bound can bear
@@ -179,7 +179,7 @@ class Play:
         return self.L_D(*pair, self.game) + self.penalty(theta)
 
     def penalty(self, theta):
-        r"""(92) at points between the rows of a pair."""
+        r"""(36) at points between the rows of a pair."""
         if self.name != "Paired":
             return Fraction(0)
         between = self.eps * self.x + (1 - self.eps) * self.x_fake
@@ -199,11 +199,11 @@ class Play:
         values = self.loss_G(before[0]), self.loss_D(before[1])
         if way == "plain":
             record, made = game.G_step(self.x, self.z, c)
-            same, numbers = equal((made, self.x_fake)), ("(17)", "(18)")
+            same, numbers = equal((made, self.x_fake)), ("(19)", "(20)")
             record = record | game.D_step(self.x, made, c, self)
         else:
             record, same = game.update(self.x, self.z, c, self), True
-            numbers = "(19)", "(19)"
+            numbers = "(21)", "(21)"
         name = f"{self.name}: {way}"
         for i, player in enumerate("GD"):
             right = equal((optimizers[i].dtheta, truth[i])) and same
@@ -228,7 +228,7 @@ class Play:
         return equal(*((record[key], value) for key, value in right.items()))
 
     def moved(self, name, before, v):
-        r"""(14), (17a) and (29): where a step with the velocity v leads."""
+        r"""(16), (19a) and (31): where a step with the velocity v leads."""
         after, signs = [before[i] + v[i] for i in (0, 1)], self.signs
         if self.name == "WGAN":
             after[1] = np.vectorize(lambda a: min(max(a, -6), 6), otypes=[object])(after[1])
@@ -236,16 +236,16 @@ class Play:
         after.append(before[2] + (after[0] - before[2]) / 4)
         now = [network.theta for network in (self.game.G, self.game.D, self.game.G_average)]
         what = f"{name}, where the networks went"
-        yield "(17a)", what, self.degree, signs, equal(*zip(now, after))
+        yield "(19a)", what, self.degree, signs, equal(*zip(now, after))
 
     def second_step(self):
-        r"""(19a): a further step of the critic."""
+        r"""(21a): a further step of the critic."""
         self.x_fake, theta = self.fakes(self.game.G.theta), self.theta_D
         truth, value = gradient(self.loss_D, theta), self.loss_D(theta)
         record = self.game.D_update(self.x, self.x_fake, self.c, self)
         right = equal((self.game.D_optimizer.dtheta, truth), (record["loss_D"], value))
         right = right and self.reported(record)
-        yield "(19a)", f"{self.name}: D_update, gradient of D", *self.bound, right
+        yield "(21a)", f"{self.name}: D_update, gradient of D", *self.bound, right
 
 
 class Descent(SGD, RecordingOptimizer):

@@ -1,7 +1,7 @@
 r"""Every derivative in this library, proven on the spot: what `minigan gradcheck` prints.
 
-In float64 each is compared with the complex step (36) through its own forward pass, and
-each layer's backward rule with its forward-mode rule by the adjoint test (37). In float32,
+In float64 each is compared with the complex step (44) through its own forward pass, and
+each layer's backward rule with its forward-mode rule by the adjoint test (45). In float32,
 where a proof would end in rounding, the same passes are compared with float64's.
 """
 
@@ -44,13 +44,13 @@ DERIVATIVES = {
     ),
     "LeakyReLU": ("(2a) dx", "(2b) tangent"),
     "Sigmoid": ("(3a) dx", "(3b) tangent"),
-    "network": ("(10) gradient of theta", "(9) delta of x", "(11) tangents"),
+    "network": ("(11) gradient of theta", "(10) delta of x", "(12) tangents"),
 }
 LOSSES = {
     "(4a)": (bce_with_logits, (0.0, 0.5, 0.9, 1.0)),
     "(5a)": (wasserstein, (1.0, -1.0)),
     "(6a)": (least_squares, (0.0, 1.0, -1.0)),
-    "(91a)": (relativistic, (0.0, 2.0, -3.0)),
+    "(7a)": (relativistic, (0.0, 2.0, -3.0)),
 }
 GAMES: dict = {name: (name, {}) for name in MODELS}
 GAMES["gan, minimax"] = "gan", {"minimax": True}
@@ -121,8 +121,8 @@ def of_layers(case, dtype, like):
             equation, _, what = derivative.partition(" ")
             yield equation, f"{name}: {what}", check
         if dtype == "float64":
-            yield "(19)", f"{name}: row by row", checks[-2]
-            yield "(37)", f"{name}: adjoint of dx and tangent", checks[-1]
+            yield "(21)", f"{name}: row by row", checks[-2]
+            yield "(45)", f"{name}: adjoint of dx and tangent", checks[-1]
 
 
 def passes_of_layer(layer):
@@ -140,13 +140,13 @@ def passes_of_layer(layer):
 
 
 def of_losses(case, dtype, like):
-    r"""(4) and (5), and the classifier's (7): ds."""
+    r"""(4) and (5), and the classifier's (8): ds."""
     seed, m, (*_, k) = case
     rng = stream(seed, "cases of a proof", 1)
     s, wide = draw(rng, dtype, (m, 1), (m, k + 1))
     c = np.eye(k + 1, dtype=dtype)[rng.integers(0, k + 1, m)]
     every = [(n, loss, s, t) for n, (loss, targets) in LOSSES.items() for t in targets]
-    for equation, loss, scores, t in [*every, ("(7a)", softmax_cross_entropy, wide, c)]:
+    for equation, loss, scores, t in [*every, ("(8a)", softmax_cross_entropy, wide, c)]:
         if dtype == "float64":
             moved, t = move(like, scores)[0], move(like, c)[0] if t is c else t
             check = check_loss(loss, moved, t)
@@ -160,7 +160,7 @@ def of_losses(case, dtype, like):
 
 
 def of_network(case, dtype, like):
-    r"""(9), (10) and (11): the passes through a stack of layers."""
+    r"""(10), (11) and (12): the passes through a stack of layers."""
     seed, m, sizes = case
     rng = stream(seed, "cases of a proof", 2)
     network = mlp(sizes, rng, output="sigmoid", dtype=dtype)
@@ -184,11 +184,11 @@ def of_network(case, dtype, like):
         yield equation, f"network: {what}", check
     for check in checks[3:]:
         kind = "adjoint, layer by layer" if check.method == "adjoint" else "row by row"
-        yield "(37)" if check.method == "adjoint" else "(19)", f"network: {kind}", check
+        yield "(45)" if check.method == "adjoint" else "(21)", f"network: {kind}", check
 
 
 def of_games(case, dtype, like):
-    r"""(17), (18) and (19): what each step of each game hands to its optimiser."""
+    r"""(19), (20) and (21): what each step of each game hands to its optimiser."""
     for name in GAMES:
         game = GameUnderProof(name, case, dtype, like)
         if dtype == "float64":

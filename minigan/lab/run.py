@@ -148,7 +148,7 @@ class Run:
             write_whole(path, lambda file: file.write(self.picture(model, data)))
 
     def warn_of_collapse(self, model, state, data):
-        r"""Say on stderr when two looks in a row miss more classes (41) than yet said."""
+        r"""Say on stderr when two looks in a row miss more classes (50) than yet said."""
         from tqdm import tqdm
 
         self.watch = self.watch or CollapseWatch(data)
