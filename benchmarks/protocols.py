@@ -190,7 +190,7 @@ def average(args):
     for name in args.only or ["gan", "cgan"]:
         found = {"the last parameters": [], "their average, 0.999": []}
         for seed in args.seeds:
-            model = trained(name, data, seed=seed, ema_decay=0.999, **RECIPES[name])
+            model = trained(name, data, seed=seed, **RECIPES[name] | {"ema_decay": 0.999})
             for how, network in zip(found, (None, model.G_average)):
                 model.G_average = network
                 x = model.sample(10_000, 1, *[ASKED] * (model.n_condition > 0))

@@ -133,6 +133,7 @@ def test_what_is_not_asked_for_is_the_recipe_the_data_and_the_game(name):
     expected = {"n_data": 784, "output": "sigmoid"}
     if "n_classes" in parameters_of(name):
         expected |= {"n_classes": 10}
+    expected |= {key: value for key, value in recipe.items() if key in parameters_of(name)}
     assert config.parameters == checked(name, expected)
     assert type(model) is MODELS[name]
     assert (config.image_shape, config.classes) == ((28, 28), ())
@@ -184,7 +185,8 @@ def test_every_parameter_is_an_option_that_reaches_the_model(name, capsys):
         parser().parse_args(["train", name, "--help"])
     text = " ".join(capsys.readouterr().out.split())
     for field in parameters_of(name).values():
-        flag, default = "--" + field.name.replace("_", "-"), field.default
+        flag = "--" + field.name.replace("_", "-")
+        default = RECIPES[name].get(field.name, field.default)
         there = f"{flag} " in text or f"{flag}, --no-" in text
         assert there == (field.name not in FROM_DATA), flag
         if isinstance(default, tuple):

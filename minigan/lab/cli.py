@@ -129,12 +129,12 @@ def add_train(models, name):
     own = sub.add_argument_group("the model")
     for field in known.values():
         if field.name not in (*FROM_DATA, "seed", "backend"):
-            add_parameter(own, field)
+            add_parameter(own, field, recipe.get(field.name, field.default))
 
 
-def add_parameter(group, field):
+def add_parameter(group, field, default):
     r"""One option for one parameter, typed by its default."""
-    flag, default = "--" + field.name.replace("_", "-"), field.default
+    flag = "--" + field.name.replace("_", "-")
     text = field.metadata["help"]
     if isinstance(default, bool):
         group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)

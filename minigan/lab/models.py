@@ -29,7 +29,7 @@ ABOUT = {
 
 # What `minigan train MODEL` does when it is not told otherwise: on pictures …
 RECIPES: dict = {
-    "gan": {"steps": 12000, "batch_size": 64},
+    "gan": {"steps": 12000, "batch_size": 64, "ema_decay": 0.999},
     "cgan": {"steps": 14000, "batch_size": 64},
     "wgan": {"steps": 4000, "batch_size": 64},
     "wgan-gp": {"steps": 4000, "batch_size": 64},
