@@ -18,7 +18,8 @@ PACKAGE, PAGES, TESTS = ROOT / "minigan", ROOT / "docs" / "pages", ROOT / "tests
 LAB = PACKAGE / "lab"
 NUMBER = r"\((T?\d{1,2}[a-z]?)\)"
 DEFS = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
-PARTS = {"book": "The book", "theory": "The theory", "proof": "The proof", "lab": "The lab"}
+PARTS = {"book": "The book", "theory": "The theory", "proof": "The proof"}
+PARTS |= {"class": "For a class", "lab": "The lab"}
 
 EQUATIONS = """Each numbered equation is evaluated by at least one test, and the test bears its
 number in its name. So `pytest -k eq10_` runs whatever proves equation (10). Below, each
@@ -72,8 +73,8 @@ class Test:
 
 
 def read():
-    """All pages in reading order: front, book, theory, proof, lab."""
-    files = [*sorted(PACKAGE.glob("*.py")), *sorted(LAB.glob("*.py"))]
+    """All pages in reading order: front, book, theory, proof, class, lab."""
+    files = [*sorted(PACKAGE.glob("*.py")), *sorted(LAB.rglob("*.py"))]
     modules = [module(path) for path in files if not path.stem.startswith("__")]
     modules.sort(key=lambda page: (page.chapter is None, page.chapter or 0))
     theory = [written(path, "theory") for path in sorted(PAGES.glob("theory-*.md"))]
@@ -84,8 +85,19 @@ def read():
         *(page for page in modules if page.part == "book"),
         *theory,
         *proof,
+        *(written(path, "class") for path in PAGES.glob("course.md")),
         *(page for page in modules if page.part == "lab"),
     ]
+
+
+def playground():
+    """The page that trains; it stands after all others, if its parts can be had."""
+    return written(PAGES / "playground.md", "playground")
+
+
+def anchor(heading):
+    """The id of a heading on its page."""
+    return re.sub(r"\W+", "-", re.sub(r"\$[^$]*\$", "", heading).lower()).strip("-")
 
 
 def definitions(pages):
@@ -132,7 +144,7 @@ def module(path):
     extra = PAGES / f"{path.stem}.md"
     return Page(
         path.stem,
-        "lab" if path.parent == LAB else "book",
+        "lab" if LAB in path.parents else "book",
         head[chapter.end() :] if chapter else head,
         int(chapter[1]) if chapter else None,
         path.relative_to(ROOT).as_posix(),

@@ -1,11 +1,13 @@
-"""Builds the book from the source itself:  python docs/build.py [folder]
+"""Builds the book from the source itself:  python docs/build.py [folder] [--pyodide FROM]
 
 The docstrings stand on the left and the lines that they explain on the right. The result, in
 docs/_build unless another folder is named, needs no network and no script to be read. KaTeX
 typesets every formula during the build, in one node process; a formula that it does not know
-ends the build with the names of the page and the formula.
+ends the build with the names of the page and the formula. The playground is the one page that
+needs scripts, and a server; `runtime.py` says where its parts come from.
 """
 
+import argparse
 import html
 import json
 import re
@@ -15,6 +17,7 @@ import sys
 from pathlib import Path
 
 import book
+import runtime
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.deflist import deflist_plugin
@@ -34,16 +37,22 @@ FONTS = (
 )
 
 
-def main(out=DOCS / "_build"):
-    """Write the whole site to the folder `out`, replacing what is there."""
+def main(out=DOCS / "_build", pyodide=None, playground=True):
+    """Write the whole site to the folder `out`, replacing what is there.
+
+    pyodide : where NumPy's wheel for the playground is; see `runtime.bring`
+    """
     if not NPM.exists():
         npm = ["npm", "ci", "--no-fund", "--no-audit", "--loglevel=error"]
         subprocess.run(npm, cwd=DOCS, check=True)
-    site = Site(book.read(), book.in_tests())
-    pages = typeset([(page.slug, site.page(page)) for page in site.pages], site.formulas)
     out = Path(out)
     shutil.rmtree(out, ignore_errors=True)
     (out / "fonts").mkdir(parents=True)
+    if playground:
+        playground = runtime.brought(out / "playground", pyodide)
+    written = [*book.read(), book.playground()] if playground else book.read()
+    site = Site(written, book.in_tests())
+    pages = typeset([(page.slug, site.page(page)) for page in site.pages], site.formulas)
     for slug, text in pages:
         (out / f"{slug}.html").write_text(text, "utf-8")
     index = json.dumps(site.index, ensure_ascii=False)
@@ -224,7 +233,7 @@ class Site:
 
     def anchor(self, heading, inline):
         """An id for a heading, which links to itself."""
-        name = re.sub(r"\W+", "-", re.sub(r"\$[^$]*\$", "", inline.content).lower()).strip("-")
+        name = book.anchor(inline.content)
         heading.attrs["id"] = name
         inline.children = [raw(f'<a href="#{name}">'), *inline.children, raw("</a>")]
         words = re.sub(r"[$`*\\]", "", inline.content)
@@ -236,6 +245,10 @@ class Site:
             return "".join(map(self.listed, book.PARTS))
         if name == "equations":
             return self.proofs()
+        if name == "playground":
+            return (DOCS / "playground" / "page.html").read_text("utf-8")
+        if name == "try-it":
+            return TRY_IT if any(page.slug == "playground" for page in self.pages) else ""
         if name == "commands":
             readme = book.ROOT / "README.md"
             text = readme.read_text("utf-8") if readme.exists() else ""
@@ -311,7 +324,15 @@ def plain(page):
     return html.escape(re.sub(r"[$`\\]", "", page.title))
 
 
+TRY_IT = """<p class="try"><a href="playground.html">Train a GAN in your browser</a>, with
+minigan itself: choose the data and the game, run it, stop it, break it.</p>"""
 TEMPLATE = (DOCS / "page.html").read_text("utf-8")
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    options = argparse.ArgumentParser(description="Build the book.")
+    options.add_argument("out", nargs="?", default=DOCS / "_build", help="default docs/_build")
+    options.add_argument(
+        "--pyodide", metavar="FROM", help="folder or address of NumPy's wheel for Pyodide"
+    )
+    options.add_argument("--no-playground", action="store_false", dest="playground")
+    main(**vars(options.parse_args()))

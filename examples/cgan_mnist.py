@@ -3,21 +3,22 @@
 python examples/cgan_mnist.py [STEPS]
 """
 
-import sys
+import argparse
+from argparse import RawTextHelpFormatter
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 import minigan
 from minigan.lab.plots import samples_png
 
-steps = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
+parser.add_argument("steps", type=int, nargs="?", default=20_000, help="iterations (20,000)")
+steps = parser.parse_args().steps
 data = minigan.load("mnist5k")
 model = minigan.CGAN(n_data=784, n_noise=100, n_classes=10)
 
-for _ in tqdm(minigan.train(model, data, steps, batch_size=64), total=steps):
-    pass
+minigan.fit(model, data, steps, batch_size=64)
 
 labels = np.repeat(np.arange(10), 10)  # ten zeros, ten ones, ...
 x = model.sample(labels=labels, seed=1)

@@ -3,23 +3,21 @@
 python examples/gan_mnist.py [STEPS]
 """
 
-import sys
+import argparse
+from argparse import RawTextHelpFormatter
 from pathlib import Path
-
-from tqdm import tqdm
 
 import minigan
 from minigan.lab.plots import samples_png
 
-steps = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
+parser.add_argument("steps", type=int, nargs="?", default=20_000, help="iterations (20,000)")
+steps = parser.parse_args().steps
 data = minigan.load("mnist5k")  # 5,000 genuine digits, x (5000, 784) in [0, 1]
 model = minigan.GAN(n_data=784, n_noise=100)
 
-progress = tqdm(minigan.train(model, data, steps, batch_size=64), total=steps)
-for record in progress:
-    if record["step"] % 100 == 0:
-        # D is good when D(x) is high and D(G(z)) is low; G is good when it cannot be.
-        progress.set_postfix({name: f"{value:.2f}" for name, value in record.items()})
+# The bar shows: D is good when D(x) is high and D(G(z)) is low; G is good when it cannot be.
+minigan.fit(model, data, steps, batch_size=64)
 
 x = model.sample(100, seed=1)  # (100, 784)
 Path("gan_mnist.png").write_bytes(samples_png(x, data.image_shape, scale=2))

@@ -7,15 +7,18 @@ clipped, one with the penalty. Above, their score with its level lines; below, t
 its gradient at points between the clouds, which the true distance asks to be 1.
 """
 
-import sys
+import argparse
+from argparse import RawTextHelpFormatter
 
 import numpy as np
 from matplotlib.figure import Figure
-from tqdm import trange
+from tqdm.auto import trange
 
 import minigan
 
-steps = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
+parser.add_argument("steps", type=int, nargs="?", default=2_000, help="iterations (2,000)")
+steps = parser.parse_args().steps
 rng = np.random.default_rng(0)
 common = {"n_data": 2, "output": "linear", "D_hidden": (64, 64, 64), "D_lr": 1e-3}
 critics = {"weights clipped at 0.1": minigan.WGAN(clip=0.1, **common)}

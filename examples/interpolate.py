@@ -6,19 +6,20 @@ Five rows: the noise goes round from one draw to another, the class stays. Five 
 noise stays, the condition goes from one digit to the next, through what no digit is.
 """
 
-import sys
+import argparse
+from argparse import RawTextHelpFormatter
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 import minigan
 from minigan.lab.plots import samples_png
 
-steps = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
+parser.add_argument("steps", type=int, nargs="?", default=10_000, help="iterations (10,000)")
+steps = parser.parse_args().steps
 model = minigan.CGAN(ema_decay=0.999 if steps > 1000 else 0.0)
-for _ in tqdm(minigan.train(model, minigan.load("mnist5k"), steps), total=steps):
-    pass
+minigan.fit(model, minigan.load("mnist5k"), steps)
 
 rng, columns = np.random.default_rng(3), 14
 t = np.linspace(0, 1, columns, dtype="float32")[:, None]

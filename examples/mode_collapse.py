@@ -8,19 +8,22 @@ Blue is where D sees fakes, red where it sees data. Gold are the data, black the
 arrows show where D pulls them.
 """
 
+import argparse
 import io
-import sys
+from argparse import RawTextHelpFormatter
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 import minigan
 from minigan.lab.loaders import ring
 from minigan.lab.plots import film_gif
 
-steps = int(sys.argv[1]) if len(sys.argv) > 1 else 3_000
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
+parser.add_argument("steps", type=int, nargs="?", default=3_000, help="iterations (3,000)")
+steps = parser.parse_args().steps
 data, frames, edge = ring(std=0.05), 2 if steps < 100 else 40, 1.6
 common = {"n_data": 2, "n_noise": 2, "output": "linear", "G_hidden": (64, 64)}
 models = {

@@ -3,17 +3,20 @@
 python examples/ring.py [STEPS]
 """
 
+import argparse
 import io
-import sys
+from argparse import RawTextHelpFormatter
 from pathlib import Path
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 import minigan
 import minigan.lab.loaders
 from minigan.lab.plots import film_gif, samples_png
 
-steps = int(sys.argv[1]) if len(sys.argv) > 1 else 3_000
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
+parser.add_argument("steps", type=int, nargs="?", default=3_000, help="iterations (3,000)")
+steps = parser.parse_args().steps
 data = minigan.lab.loaders.ring(std=0.05)
 model = minigan.GAN(n_data=2, output="linear", n_noise=2)
 

@@ -8,16 +8,19 @@ The penalty is one-sided: on the line a slope that has the wrong sign must pass 
 mend, and the two-sided penalty is highest there, so such a critic stays wrong.
 """
 
-import sys
+import argparse
+from argparse import RawTextHelpFormatter
 
 import numpy as np
 from matplotlib.figure import Figure
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 import minigan
 from minigan.lab.metrics import wasserstein_1d
 
-steps = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
+parser.add_argument("steps", type=int, nargs="?", default=1_000, help="iterations (1,000)")
+steps = parser.parse_args().steps
 rng = np.random.default_rng(0)
 x = np.concatenate([rng.normal(-2, 0.3, 5000), rng.normal(2, 0.6, 5000)])[:, None]
 common = {

@@ -5,23 +5,22 @@ Saves wgan_mnist.png, and wgan_mnist_estimate.png with the estimate through trai
     python examples/wgan_mnist.py [STEPS]
 """
 
-import sys
+import argparse
+from argparse import RawTextHelpFormatter
 from pathlib import Path
 
-import numpy as np
-from tqdm import tqdm
-
 import minigan
-from minigan.lab.plots import losses_png, samples_png
+from minigan.lab.plots import samples_png
 
-steps = int(sys.argv[1]) if len(sys.argv) > 1 else 8_000
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=RawTextHelpFormatter)
+parser.add_argument("steps", type=int, nargs="?", default=8_000, help="iterations (8,000)")
+steps = parser.parse_args().steps
 data = minigan.load("mnist5k")
 model = minigan.WGAN(n_data=784, n_noise=100, clip=0.01, n_critic=5)
 
-records = list(tqdm(minigan.train(model, data, steps, batch_size=64), total=steps))
+records = minigan.fit(model, data, steps, batch_size=64)
 
-columns = {name: np.array([record[name] for record in records]) for name in records[0]}
-Path("wgan_mnist_estimate.png").write_bytes(losses_png(columns))
+minigan.plot(records).savefig("wgan_mnist_estimate.png")
 Path("wgan_mnist.png").write_bytes(
     samples_png(model.sample(100, seed=1), data.image_shape, scale=2)
 )

@@ -21,6 +21,7 @@ from .errors import (
 from .gan import GAN
 from .lab.checkpoint import load_checkpoint, save_checkpoint
 from .lab.loaders import load
+from .lab.notebook import fit, plot, show
 from .layers import Dense, Layer, LeakyReLU, Sigmoid
 from .losses import (
     bce_with_logits,

@@ -44,6 +44,7 @@ PURPOSES = (  # the place is the number, so a new one goes to the end
     "vectors of a proof",
     "cases of a proof",  # index: what is proven
     "numbers of a benchmark",  # index: what they are
+    "cases of an exercise",  # index: what is proven
 )
 
 

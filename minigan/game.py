@@ -62,13 +62,16 @@ class Game(Players):
     def descend_G(self, dtheta):
         r"""The end of G's step: the optimiser, then the average of its parameters.
 
-        (19a) $\bar\theta \leftarrow \bar\theta + (1 - \beta)(\theta - \bar\theta)$,
-        β being `ema_decay`
+        (19a) $\bar\theta \leftarrow \bar\theta + (1 - \beta_t)(\theta - \bar\theta)$,
+        $\quad \beta_t = \min\big(\beta, \frac{t}{t + 9}\big)$
+
+        β is `ema_decay`, t counts G's steps. While t is small the average reaches back over a
+        ninth of them, so that it has forgotten the start, whose weight is $1/\binom{t+9}{9}$.
         """
         self.G_optimizer.step(self.G.theta, dtheta)
         if self.G_average:
-            mean = self.G_average.theta
-            mean += (1 - self.ema_decay) * (self.G.theta - mean)
+            t, mean = self.G_optimizer.t, self.G_average.theta
+            mean += (1 - min(self.ema_decay, t / (t + 9))) * (self.G.theta - mean)
 
     def add_penalty(self, dtheta, x, x_fake, c, rng):
         r"""D's whole gradient, and the penalty's value or None."""

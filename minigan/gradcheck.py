@@ -196,7 +196,7 @@ def check_loss(loss: Callable, s: Array, t: Array, method: str = "complex step")
 def check_network(
     network: Network, x: Array, method: str = "complex step", seed: int = 0
 ) -> Checks:
-    r"""Prove (10), (11) and (12) for a whole network on the rows x (m, n), x real."""
+    r"""Prove (10), (11) and (12), and that no rows mix, for a network; x (m, n) real."""
     require_floats(x, network.theta)
     rng = stream(seed, "vectors of a proof")
     trace = network.forward(x)
@@ -293,7 +293,7 @@ class SameNumbers:
 class RecordingOptimizer:
     r"""Stands in for an optimiser: keeps the gradient in `dtheta` and moves nothing."""
 
-    dtheta = None
+    dtheta, t = None, 0
 
     def step(self, theta, dtheta):
         self.dtheta = dtheta

@@ -20,6 +20,7 @@ generated rows, and the generator's own). Each holds its own activations, so non
 
 import math
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 
@@ -79,6 +80,14 @@ class Network:
         for layer, size in zip(self.layers, sizes):
             lines.append(f"  {layer!r:<32}{size:>12,}" if size else f"  {layer!r}")
         return "\n".join(lines)
+
+    def _repr_html_(self):
+        rows = "".join(
+            f"<tr><td>{l}</td><td>{escape(repr(layer))}</td>"
+            f"<td>{' + '.join('×'.join(map(str, p.shape)) for p in params)}</td></tr>"
+            for l, (layer, params) in enumerate(zip(self.layers, self.params), 1)
+        )
+        return f"<table><tr><th>l</th><th>layer</th><th>parameters</th></tr>{rows}</table>"
 
     def forward(self, x: Array) -> list[Array]:
         r"""(9) $x_l = f_l(x_{l-1})$ for l = 1, …, N; the trace is $[x_0, \dots, x_N]$.

@@ -3,6 +3,8 @@ r"""Chapter 20. The training loop, as a generator of records.
     for record in minigan.train(model, data, steps=1000):
         ...                     # plot it, log it, break
 
+    records = minigan.fit(model, data, steps=1000)      # or all of them, with a progress bar
+
 Each record is a dictionary of floats: `step`, `loss_D`, `loss_G` and what the game
 reports. The loop holds nothing: what must be kept to go on later is the model and its
 `TrainState`.
@@ -12,6 +14,7 @@ import contextlib
 import ctypes
 import math
 import os
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,6 +64,8 @@ class TrainState:
 def train(model, data, steps, batch_size=64, seed=0, state=None):
     r"""Train until `state.step` is `steps`, yielding a record after each iteration.
 
+    Nothing is trained before the records are asked for: iterate over them, or call `fit`.
+
     Parameters
     ----------
     model : a `Game`, changed in place.
@@ -82,7 +87,28 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
     batches = Batches(data, batch_size, state.seed, state.rows, to=model.standardised)
     keep_heap()
     accelerate(model)
-    return _records(model, batches, steps, state)
+    return Training(model, steps, state, _records(model, batches, steps, state))
+
+
+class Training(Generator):
+    r"""What `train` returns: a generator of records that says how far it is."""
+
+    def __init__(self, model, steps, state, records):
+        self.model, self.steps, self.state, self._records = model, steps, state, records
+
+    def send(self, value):
+        return self._records.send(value)
+
+    def throw(self, *error):
+        return self._records.throw(*error)
+
+    def __repr__(self):
+        taken = f"{self.state.step:,} of {self.steps:,} steps taken"
+        how = "" if self.state.step >= self.steps else (
+            "; each is taken when its record is asked for: for record in training: ..., "
+            "or minigan.fit(model, data, steps) for all of them"
+        )  # fmt: skip
+        return f"<Training of a {type(self.model).__name__}: {taken}{how}>"
 
 
 def _records(model, batches, steps, state):

@@ -3,6 +3,7 @@ what is larger than the memory is refused."""
 
 import builtins
 import os
+import re
 import subprocess
 import sys
 import types
@@ -172,6 +173,22 @@ def test_it_is_the_update_itself_that_refuses_before_any_pass(monkeypatch):
     assert passes == []
 
 
+def test_both_libraries_and_their_arrays_are_named():
+    said = "arrays of numpy (ndarray) and of array_api_strict (Array) met in one call; move one"
+    with pytest.raises(BackendError, match=f"^{re.escape(said)} with asarray or to_numpy$"):
+        array_namespace(np.ones(2), abroad(np.ones(2)))
+
+
+def test_the_library_of_an_array_is_found_and_remembered(monkeypatch):
+    monkeypatch.setattr(arrays, "_namespace_of", {})
+    for array, name in (
+        (np.ones(2), "array_api_compat.numpy"),
+        (abroad(1), "array_api_strict"),
+    ):
+        assert array_namespace(array).__name__ == name
+        assert arrays._namespace_of[type(array)] is array_namespace(array)
+
+
 def test_what_is_not_an_array_is_refused():
     with pytest.raises(BackendError, match="expected an array of numpy or cupy, got list"):
         array_namespace([1.0, 2.0])
@@ -218,6 +235,8 @@ def absent(*_):
         (None, None, 6000, 6000),
         (None, None, -1, sys.maxsize),
         (-1000, "max", -1, sys.maxsize),  # the system does not know
+        (8000, "0", 9000, 8000),
+        (8000, "1", 9000, 1),
     ],
 )
 def test_the_memory_is_the_least_of_what_machine_container_and_limit_allow(
@@ -237,6 +256,18 @@ def test_the_memory_is_the_least_of_what_machine_container_and_limit_allow(
 
     monkeypatch.setattr(arrays.Path, "read_text", read_text)
     assert arrays._memory() == there_is
+
+
+@pytest.mark.parametrize("error", [OSError, ValueError])
+def test_a_system_that_refuses_to_tell_sets_no_bound(error, monkeypatch):
+    def refuses(*_, **__):
+        raise error("no such name")
+
+    resource = types.SimpleNamespace(RLIMIT_AS=9, RLIM_INFINITY=-1, getrlimit=refuses)
+    monkeypatch.setitem(sys.modules, "resource", resource)
+    monkeypatch.setattr(os, "sysconf", refuses, raising=False)
+    monkeypatch.setattr(arrays.Path, "read_text", refuses)
+    assert arrays._memory() == sys.maxsize
 
 
 def test_without_any_of_the_three_there_is_no_bound(monkeypatch):

@@ -1,8 +1,10 @@
 """A checkpoint is what was saved, for every game, optimiser and setting; what does not fit its
 own description is refused, member by member; and saving never costs the last good one."""
 
+import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -206,6 +208,7 @@ def test_layers_of_ones_own_and_networks_of_other_widths_are_refused(path):
         ("G", give("G", [Dense(3, 4), LeakyReLU(0.3)])),
         ("D", give("D", [Dense(2, 5), LeakyReLU(0.3)])),
         ("D", give("D", [Dense(2, 6)])),
+        ("D", give("D", [Dense(2, 5), type("LeakyReLU", (LeakyReLU,), {})()])),
         ("G", longer),
     ):
         with pytest.raises(CheckpointError, match=f"^{player}: a checkpoint holds networks of"):
@@ -313,7 +316,24 @@ def test_pickles_are_never_loaded(saved, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04"])
 def test_a_file_that_is_not_ours_is_refused(path, content):
     path.write_bytes(content)
-    refused(path, "not a minigan checkpoint")
+    refused(path, r"truncated, or not a minigan checkpoint \(BadZipFile: .+\)$")
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(errno.EIO, "Input/output error"), "^cannot read .*c.npz: Input/output error$"),
+        (OSError(errno.EINVAL, "Invalid argument"), "not a minigan checkpoint .OSError: "),
+        (MemoryError(), "c.npz: there is not enough memory to read it$"),
+        (KeyError("about"), "not a minigan checkpoint .KeyError: 'about'.$"),
+    ],
+)
+def test_trouble_of_the_system_is_not_a_damaged_file(saved, monkeypatch, error, says):
+    def fails(file):
+        raise error
+
+    monkeypatch.setattr(zipfile, "ZipFile", fails)
+    refused(saved[0], says)
 
 
 def test_a_missing_checkpoint_says_so(path):
@@ -341,7 +361,9 @@ def test_an_array_has_the_shape_and_the_dtype_that_the_parameters_say(saved, nam
         good.astype("U9"),
         good.astype(object),
     ):
-        said = refused(path, f"{name}: expected shape ", arrays | {name: bad})
+        shape = re.escape(str(good.shape))
+        message = f"{name}: expected shape {shape} of float32 for this architecture, got"
+        said = refused(path, message, arrays | {name: bad})
         assert said.endswith(f"for this architecture, got {bad.shape} of {bad.dtype}")
     without = {key: array for key, array in arrays.items() if key != name}
     refused(path, f"{name} is missing", without)
@@ -411,6 +433,7 @@ OTHER_WIDTHS = {"n_data": 2, "n_noise": 3, "G_hidden": (9,), "D_hidden": (5,)}
     [
         ({"format": 99}, "format version 99, this minigan reads "),
         ({"format": 0}, "format version 0, this minigan reads "),
+        ({"format": module.FORMAT + 1}, f"format version {module.FORMAT + 1}, this minigan"),
         ({"format": LEFT_OUT}, "not a minigan checkpoint"),
         ({"model": "vae"}, "model: expected one of gan, cgan, wgan"),
         ({"model": None}, "model: expected one of gan, cgan, wgan"),

@@ -112,13 +112,13 @@ def test_the_classifier_learns_repeats_itself_and_is_cached(tmp_path, monkeypatc
 
 
 def test_the_judge_reads_digits_that_it_has_not_seen():
-    """After four looks at 1,500 of them: 86%, and no class worse than three of four."""
+    """After four looks at 1,500 of them: 89%, and no class worse than 78%."""
     data = load("mnist5k")
     judge = Classifier(data.part(slice(1500)), epochs=4, batch_size=50)
     unseen = data.part(slice(3000, None))
     right = judge.labels(unseen.x) == unseen.labels
-    assert right.mean() > 0.86
-    assert min(right[unseen.labels == j].mean() for j in range(10)) > 0.75
+    assert right.mean() > 0.89
+    assert min(right[unseen.labels == j].mean() for j in range(10)) > 0.78
     assert judge.n_classes == 10
 
 

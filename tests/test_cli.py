@@ -45,7 +45,7 @@ def runs(tmp_path_factory):
 def test_a_run_folder_holds_everything(runs, run, also):
     folder = runs / "runs" / run
     files = {"config.json", "metrics.csv", "checkpoint.npz", "frames"}
-    files |= {"samples.png", "losses.png", "film.gif", ".lock"}
+    files |= {"samples.png", "losses.png", "film.gif", "report.html", "classes.json", ".lock"}
     assert set(os.listdir(folder)) == files
     config = json.loads((folder / "config.json").read_text())
     assert config["steps"] == 30
@@ -146,3 +146,27 @@ def test_a_wrong_input_is_one_line_on_stderr_and_status_2(runs):
 def test_the_entry_point_and_the_module_are_the_same(tmp_path):
     assert "usage: minigan" in ok("--help", cwd=tmp_path).stdout
     assert "usage: minigan train gan" in ok("train", "gan", "--help", cwd=tmp_path).stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a terminal as POSIX has it")
+def test_on_a_terminal_of_eighty_columns_the_bar_keeps_a_bar_and_the_numbers(tmp_path):
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    command = [sys.executable, "-m", "minigan", "train", "gan", "--steps", "100000", *TINY]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=theirs, stdout=theirs)
+    os.close(theirs)
+    screen = b""
+    while screen.count(b"\r") < 4:
+        screen += os.read(ours, 4096)
+    process.kill()
+    process.wait()
+    os.close(ours)
+    line = screen.decode().split("\r")[-2]
+    assert len(line) <= 80
+    assert "D(G(z))=" in line
+    assert len(line.split("|")[1]) >= 15

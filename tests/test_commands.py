@@ -3,6 +3,8 @@ options, and how each kind of failure ends."""
 
 import json
 import os
+import re
+import shlex
 
 import numpy as np
 import pytest
@@ -40,7 +42,7 @@ PIXELS = Dataset(np.random.default_rng(0).random((30, 6)), np.arange(30) % 3, (2
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MINIGAN_BACKEND", raising=False)
-    monkeypatch.setattr(plots, "losses_png", lambda columns: b"curves")
+    monkeypatch.setattr(plots, "losses_png", lambda columns, guides: b"curves")
     return tmp_path
 
 
@@ -253,7 +255,7 @@ def test_a_run_that_is_measured_is_made_whole(ring, minigan, measured):
     assert minigan("evaluate", "r")[0] == 0
     assert set(os.listdir(ring)) == {
         *("checkpoint.npz", "config.json", "frames", "metrics.json", ".lock"),
-        *("samples.png", "film.gif"),  # without a log there are no curves
+        *("samples.png", "film.gif", "report.html"),  # without a log there are no curves
     }
 
 
@@ -401,6 +403,7 @@ LINES = {
     "train": [f"{name} " for name in MODELS],
     "sample": ["-n N", "--labels LABELS", "--seed SEED", "-o FILE"],
     "evaluate": ["--n N", "--data FOLDER", "--data-dir DIR", "--seed SEED"],
+    "compare": ["RUN [RUN ...]", "-o FILE"],
     "download": ["--to DIR", "--url URL"],
     "gradcheck": ["--dtype {float64,float32}", "--backend {numpy,cupy}"],
 }
@@ -412,6 +415,28 @@ def test_help_is_on_stdout_with_status_0_and_names_every_command(minigan):
     assert out.startswith("usage: minigan [-h] [--version] COMMAND ...\n")
     for name in LINES:
         assert name in out.split("COMMAND")[-1].split()
+
+
+def test_the_name_alone_is_answered_by_a_guide_whose_commands_exist(minigan):
+    status, out, said = minigan()
+    assert (status, said) == (0, "")
+    assert max(map(len, out.splitlines())) <= 100
+    lines = [line.split("  ")[1].split() for line in out.splitlines() if line[:2] == "  "]
+    assert len(lines) >= 4
+    for line in lines:
+        parser().parse_args(line[1:])
+
+
+@pytest.mark.parametrize("name", ["ring", "grid", "mnist", "mnist5k", "my folder"])
+def test_data_in_the_place_of_a_model_are_told_where_they_belong(refused, place, name):
+    (place / "my folder").mkdir()
+    line = f"minigan train gan --data {shlex.quote(name)}"
+    refused("train", name, says=f"{name} is data, not a model; try: {line}")
+
+
+def test_no_help_speaks_in_numbers_of_equations(minigan):
+    for line in [(name,) for name in LINES] + [("train", name) for name in MODELS]:
+        assert not re.search(r"\(\d{1,2}[a-z]?\)", minigan(*line, "--help")[1]), line
 
 
 @pytest.mark.parametrize("name", LINES)
@@ -434,7 +459,10 @@ def test_the_help_of_a_game_has_its_recipe_and_examples(minigan, name):
         assert f"--{what.replace('_', '-')} " in text
         assert f"(default {default})" in text
     assert f"(default runs/{name}-DATA)" in text
-    for line in (f"minigan train {name} --steps 500 --out runs/try", "(minigan download mnist"):
+    for line in (
+        f"minigan train {name} --seed 1 --out runs/another",
+        "(minigan download mnist",
+    ):
         assert line in out
 
 
@@ -447,7 +475,6 @@ def test_the_help_of_other_commands_has_examples(minigan, name):
 @pytest.mark.parametrize(
     "line",
     [
-        "",
         "train",
         "train vae",
         "train gan --lr x",
@@ -481,6 +508,7 @@ SAMPLE = {"run": "r", "output": "x.png", "n": None, "labels": None, "seed": 0}
     [
         ("sample r -o x.png", SAMPLE),
         ("evaluate r", {"run": "r", "n": None, "data": None, "data_dir": None, "seed": 1}),
+        ("compare r s", {"runs": ["r", "s"], "output": "compare.html"}),
         ("download mnist", {"name": "mnist", "to": None, "url": None}),
         ("gradcheck", {"dtype": "float64", "backend": None}),
         ("train gan", {"model": "gan"}),

@@ -279,7 +279,7 @@ def test_each_game_has_a_name_a_recipe_and_a_sentence():
 @every_name
 @pytest.mark.parametrize("data", ["ring", "grid"])
 def test_points_have_a_recipe_of_their_own_a_conditional_game_that_of_its_game(name, data):
-    found, plain = recipe(name, data), {"cgan": "gan"}.get(name, name.removeprefix("c"))
+    found, plain = recipe(name, data), name.removeprefix("c")
     assert found == recipe(plain, data)
     assert {key: found[key] for key in ("n_noise", "slope", "lr_decay")} == {
         "n_noise": 2,

@@ -81,7 +81,7 @@ def begun(folder):
 @pytest.fixture
 def once(tmp_path, monkeypatch):
     monkeypatch.setattr(fast, "njit", None)
-    monkeypatch.setattr(plots, "losses_png", lambda columns: repr(columns["loss_D"]).encode())
+    monkeypatch.setattr(plots, "losses_png", lambda log, guides: repr(log["loss_D"]).encode())
     run("--out", tmp_path / "once")
     run("--out", tmp_path / "other", "--seed", 1)
     return tmp_path

@@ -220,7 +220,7 @@ def run_build(*args):
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("book") / "site"
     start = time.perf_counter()
-    run = run_build(folder)
+    run = run_build(folder, "--no-playground")
     assert run.returncode == 0, run.stdout + run.stderr
     assert not run.stderr, f"mentions of what no page defines:\n{run.stderr}"
     assert time.perf_counter() - start < 30

@@ -180,6 +180,13 @@ def test_a_readers_own_parameter_is_checked_as_the_others_are():
             Own(**small, **{name: wrong})
 
 
+def test_a_parameter_is_fixed_only_if_that_is_said():
+    for make, is_fixed in ((parameter, False), (errors.fixed, True)):
+        one = make(3, "a number", "[1, inf)")
+        assert one.default == 3
+        assert one.metadata == {"help": "a number", "within": "[1, inf)", "fixed": is_fixed}
+
+
 def test_a_parameter_carries_its_help_and_its_range():
     about = {field.name: field.metadata for field in fields(GAN)}
     assert about["real_label"]["within"] == "(0, 1]"

@@ -16,7 +16,7 @@ from minigan.lab import evaluate, metrics
 from minigan.lab.checkpoint import load_checkpoint
 from minigan.lab.classifier import Classifier
 from minigan.lab.cli import main
-from minigan.lab.loaders import Source, grid, grid_modes, load, ring
+from minigan.lab.loaders import Source, grid, load, ring
 from minigan.lab.models import build
 from minigan.lab.parzen import parzen
 
@@ -115,25 +115,6 @@ def test_points_of_ones_own_get_what_applies(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "scipy.optimize", None)
     found = evaluate.evaluate(Perfect(ring(500)), ring(500), 100)
     assert "minigan[metrics]" in evaluate.table({"run": "x", "step": 1} | found)
-
-
-@pytest.mark.parametrize("offset", [0, 100])
-def test_the_loop_warns_of_a_collapse_once(tmp_path, capsys, offset):
-    """Classes are called by the values of their labels."""
-    from minigan.lab.config import Config
-    from minigan.lab.run import Run
-    from minigan.training import TrainState
-
-    points = grid()
-    data = Dataset(points.x, points.labels + offset)
-    run = Run(tmp_path / "run", Config(model="gan", steps=100))
-    assert len(grid_modes()) == 25
-    narrow = Perfect(data.part(data.labels < 23))
-    for step, model in ((30, Perfect(data)), (40, narrow), (50, narrow), (60, narrow)):
-        run.warn_of_collapse(model, TrainState(step=step), data)
-    assert capsys.readouterr().err == (
-        f"step 50: hardly any samples of class {offset + 23}, {offset + 24}: a mode collapse?\n"
-    )
 
 
 def test_wrong_input_is_refused(capsys):

@@ -23,5 +23,14 @@ def test_example(example, tmp_path):
             assert min(picture.size) >= 250
 
 
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_says_what_it_does(example, tmp_path):
+    command = [sys.executable, str(example), "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert example.read_text().split('"""')[1].splitlines()[0] in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
 def test_there_are_examples():
     assert len(EXAMPLES) >= 4

@@ -197,7 +197,8 @@ def test_every_pass_is_the_plain_pass_and_leaves_what_it_is_given(output, how):
             found[-1].append(net.accumulate(trace, deltas, x[:, :1], tangents))
             x_1, x_2 = map(np.asfortranarray, trace[1:3])
             found[-1].append(net.dx(2, x_2, x_1, x_2))
-    assert all(same(actual, expected) for actual, expected in zip(*found, strict=True))
+    for actual, expected in zip(*found, strict=True):
+        alike(actual, expected)
     assert same(x, given[0])
     assert same(dy, given[1])
 
@@ -326,6 +327,23 @@ def test_gradients_are_written_in_place_where_dtypes_are_alike(odd, at, monkeypa
     assert spy(net.accumulate, trace, deltas) == (1 if odd else 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("factors", "u", "short"),
+    [((5, 1), (5, 3), True), ((1, 1), (5, 3), False), ((5, 3), (5, 3), False)]
+    + [((5, 1), (1, 3), False), ((3, 1), (3, 3), None)],
+)
+def test_rows_are_weighted_in_one_pass_where_shapes_fit(factors, u, short, monkeypatch):
+    calls, loop = [], fast._weighted
+    monkeypatch.setattr(fast, "_weighted", lambda *args: calls.append(1) or loop(*args))
+    x, f, u = np.ones((5, 3)), np.full(factors, 2.0), np.ones(u)
+    if short is None:
+        with pytest.raises(ValueError, match="broadcast"):
+            fast.weighted(f, x, u)
+    else:
+        np.testing.assert_array_equal(fast.weighted(f, x, u), np.full((5, 3), 3.0))
+    assert len(calls) == bool(short and fast.njit)
+
+
 def test_a_tangent_in_another_dtype_is_left_to_the_plain_way(monkeypatch):
     net = network(Dense(3, 4), LeakyReLU(), Dense(4, 2))
     trace = net.forward(np.ones((5, 3)))
@@ -378,6 +396,7 @@ def test_an_optimiser_is_short_where_sizes_and_dtypes_are_alike(kind, monkeypatc
     short = 0 if fast.njit else 1
     assert spy(quick.step, theta, g) == (short, 0)
     assert spy(quick.step, theta, g.astype("float64")) == (1, 0)
+    assert spy(quick.step, theta.astype("float64"), g) == (1, 0)
     for slot in quick.slots:
         kept = getattr(quick, slot)
         setattr(quick, slot, kept.astype("float64"))
@@ -408,6 +427,7 @@ def numba_like(monkeypatch, disabled=False, wrong=None):
         asked.append(options)
 
         def decorate(function):
+            assert callable(function)
             if wrong:
                 raise wrong
             return function

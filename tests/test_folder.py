@@ -349,6 +349,6 @@ def test_the_names_of_a_run_are_those_that_its_page_lists():
     from minigan.lab import run
 
     listed = re.findall(
-        r"[\w.]+\.(?:json|csv|npz|png|gif)", run.__doc__.split("The folder is")[0]
+        r"[\w.]+\.(?:json|csv|npz|png|gif|html)", run.__doc__.split("The folder is")[0]
     )
     assert set(listed) == set(OWN)

@@ -9,7 +9,9 @@ import pytest
 pytest.importorskip("resource", reason="memory cannot be limited here")
 
 
-@pytest.mark.parametrize("target", ["config", "metrics", "checkpoint", "idx", "options"])
+@pytest.mark.parametrize(
+    "target", ["config", "metrics", "classes", "checkpoint", "idx", "options"]
+)
 def test_damaged_files_and_odd_options_succeed_or_are_refused(target):
     fuzz = Path(__file__).with_name("fuzz.py")
     command = [sys.executable, str(fuzz), "25", "1000", "--only", target]

@@ -518,6 +518,8 @@ def test_eq21_is_eq19_and_eq20_whatever_the_first_layer_of_D_reads(first):
 class Listing:
     """Stands in for both optimisers: keeps every gradient and moves nothing."""
 
+    t = 0
+
     def __init__(self):
         self.all = []
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from readers import PReLU, Softplus, SquaredGain
+from readers import ExpGain, PReLU, Softplus, SquaredGain
 from strategies import hidden, normal, seeds, sizes
 
 from minigan import Dense, LeakyReLU, MiniganError, Network, Sigmoid, bce_with_logits, mlp
@@ -126,6 +126,7 @@ def test_eq46_central_differences_prove_smooth_layers_to_1e7(lib64, drawn):
     [
         (Softplus(), "dx tangent"),
         (SquaredGain(4), "dx dparams[0] tangent"),
+        (ExpGain(4), "dx dparams[0] tangent"),  # whose gradient reads the output
         (PReLU(4), "dx dparams[0] tangent tangent_dparams[0]"),
     ],
 )
@@ -424,9 +425,9 @@ def test_the_seed_decides_the_directions():
             return super().tangent(u, x, y)
 
     x, found = np.ones((3, 4)), []
-    for seed in (0, 0, 1):
+    for seed in ({}, {"seed": 0}, {"seed": 1}):
         seen = []
-        check_layer(Asked(), x, seed=seed)
+        check_layer(Asked(), x, **seed)
         found.append(seen)
         assert [v.shape for v, _ in seen] == [(3, 4), (3, 4)]
         assert all(point is x for _, point in seen)
@@ -510,8 +511,8 @@ def test_the_seed_decides_a_networks_directions(monkeypatch):
     monkeypatch.setattr(
         Network, "tangents", lambda self, trace, u: asked.append(u) or tangents(self, trace, u)
     )
-    for seed in (0, 0, 1):
-        check_network(network, x, seed=seed)
+    for seed in ({}, {"seed": 0}, {"seed": 1}):
+        check_network(network, x, **seed)
     np.testing.assert_array_equal(asked[0], asked[1])
     assert (asked[0] != asked[2]).all()
     assert asked[0].shape == (5, 3)
@@ -549,6 +550,21 @@ def test_beyond_2000_entries_random_directions_are_taken(size, method):
     assert check.passed, check
     each = 1 if method == "complex step" else 2
     assert len(calls) == each * (size if size <= FULL else 8)
+
+
+def test_the_random_directions_of_a_gradient_are_those_of_its_seed():
+    asked = []
+
+    def f(x):
+        asked.append(x.imag.copy())
+        return sum_of_cubes(x)
+
+    x = np.ones(FULL + 1)
+    for seed in ({}, {"seed": 0}, {"seed": 1}):
+        assert check_gradient("cubes", f, x, 3 * x, **seed).passed
+    first, same, other = np.reshape(asked, (3, 8, FULL + 1))
+    np.testing.assert_array_equal(first, same)
+    assert (first != other).all()
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -589,7 +605,8 @@ def test_losses_are_proven_and_wrong_ones_caught(lib64):
     assert wrong.error == pytest.approx(5 / 6, rel=1e-12)
     named = check_loss(functools.partial(bce_with_logits), s, 0.9, method="central difference")
     assert named.passed
-    assert named.name == "partial ds"
+    assert (named.name, named.method) == ("partial ds", "central difference")
+    assert (right.method, wrong.method) == ("complex step", "complex step")
 
 
 @pytest.mark.parametrize("values", [[[1]], [[1, 2, 3]], [[-4, 7]]])
@@ -635,6 +652,45 @@ def test_the_tolerance_belongs_to_the_method_unless_given():
     assert not compare("a", "complex step", [1.0], [1.0 + 1e-15], tolerance=0.0).passed
 
 
+def test_errors_of_float32_are_measured_in_float64():
+    huge = np.full(3, 1e30, "float32")  # whose squares float32 cannot hold
+    assert compare("a", "complex step", huge, huge).error == 0.0
+    assert compare("a", "complex step", huge, 2 * huge).error == pytest.approx(0.5, rel=1e-6)
+    assert check_adjoint("J", huge, huge, huge, huge).passed
+    assert not check_adjoint("J", huge, huge, 2 * huge, huge).passed
+
+
+def test_a_proof_stays_in_the_dtype_of_its_point():
+    seen = set()
+
+    class Heard(Tanh):
+        def forward(self, x):
+            seen.add(x.dtype)
+            return super().forward(x)
+
+        def dx(self, dy, x, y):
+            seen.update((dy.dtype, y.dtype))
+            return super().dx(dy, x, y)
+
+    x = np.random.default_rng(0).standard_normal((2, 3)).astype("float32")
+    check_layer(Heard(), x, method="central difference")
+    assert seen == {np.dtype("float32")}
+
+
+@pytest.mark.parametrize("at", [1, 3])
+def test_a_layer_that_mixes_rows_is_seen_wherever_it_stands(at):
+    class Mixed(Sigmoid):
+        def forward(self, x):
+            return super().forward(x) + 1e-9 * x[:1]
+
+    layers = [Dense(3, 4), Sigmoid(), Dense(4, 2), Sigmoid()]
+    layers[at] = Mixed()
+    check = check_network(Network(layers, on_host((26,))[0]), on_host((5, 3))[0])[-1]
+    assert (check.name, check.passed) == ("network rows", False)
+    assert re.fullmatch(r"a row moves by [\d.e+-]+ when another is changed", check.worst)
+    assert check.worst.split()[4] == f"{check.error:.6g}"
+
+
 @pytest.mark.parametrize("method", TOLERANCE)
 def test_a_gradient_may_be_off_by_just_the_tolerance(method):
     """A linear function has no error of its own; the claim is off by a known factor."""
@@ -673,6 +729,9 @@ def test_a_list_of_checks_is_a_table_in_words_and_in_a_notebook():
     assert html.count("<tr>") == 9
     assert html.count("<td>pass</td>") == 8
     assert "<td>Dense &lt;v,Ju&gt;=&lt;JTv,u&gt;</td>" in html
+    assert html.count("</tr><tr><td>") == len(checks)
+    assert html.startswith("<table><tr><th>")
+    assert html.endswith("</td></tr></table>")
     wrong = Checks([Check("a<b", "adjoint", 0.5, "a<b[3]: 1 claimed", 1e-13)])
     assert repr(wrong).endswith("5.0e-01  FAIL at a<b[3]: 1 claimed")
     assert "<td>FAIL at a&lt;b[3]: 1 claimed</td>" in wrong._repr_html_()

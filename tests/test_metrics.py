@@ -10,10 +10,9 @@ from sklearn.metrics import confusion_matrix
 from sklearn.neighbors import KernelDensity, NearestNeighbors
 from strategies import seeds
 
-from minigan.data import Dataset
 from minigan.errors import DataError, MiniganError
 from minigan.lab import metrics
-from minigan.lab.loaders import grid, grid_modes, load, ring, ring_modes
+from minigan.lab.loaders import grid, grid_modes, ring, ring_modes
 from minigan.lab.parzen import SIGMAS, log_likelihoods, parzen
 
 
@@ -92,29 +91,6 @@ def test_eq50_missing_classes_are_those_below_a_tenth_of_their_share():
     genuine = np.full(4, 0.25)
     assert metrics.missing_classes([0.024, 0.026, 0.0249, 0.9], genuine).tolist() == [0, 2]
     assert metrics.missing_classes([0.0125, 0.05], [0.125, 0.5]).tolist() == []  # not below
-
-
-class Fixed:
-    def __init__(self, x):
-        self.x = x
-
-    def sample(self, n, seed=0):
-        return self.x[np.random.default_rng(seed).integers(len(self.x), size=n)]
-
-
-@pytest.mark.parametrize("name", ["ring", "grid", "mnist5k"])
-def test_eq50_the_watch_sees_what_is_lost_and_nothing_else(name):
-    data = load(name)
-    watch = metrics.CollapseWatch(data)
-    assert watch.missing(Fixed(data.x)).tolist() == []
-    left = data.x[data.labels < data.n_classes // 2]
-    lost = watch.missing(Fixed(left)).tolist()
-    expected = list(range(data.n_classes // 2, data.n_classes))
-    if name != "mnist5k":
-        assert lost == expected
-    one = watch.missing(Fixed(data.x[data.labels == 1])).tolist()
-    assert len(one) >= (6 if name == "mnist5k" else data.n_classes - 1)
-    assert 1 not in one
 
 
 # ---- modes ----
@@ -433,104 +409,3 @@ def test_the_distance_of_more_rows_than_fit_is_refused(monkeypatch):
 def test_a_window_has_a_width():
     with pytest.raises(MiniganError, match="sigmas: expected a positive number, got 0.0"):
         log_likelihoods(normal(0, 3, 2), normal(1, 3, 2), [0.5, 0.0])
-
-
-# ---- the watch ----
-
-
-def test_the_watch_names_classes_by_their_values():
-    points = grid(2000)
-    data = Dataset(points.x, 3 * points.labels + 100)
-    left = data.part(data.labels > 1).x
-    assert metrics.CollapseWatch(data).missing(Fixed(left)).tolist() == [100, 103]
-
-
-def test_the_watch_looks_at_the_classes_that_there_are():
-    """Class 0 of labels from 1 to 26 once switched it off, and so did any that was absent."""
-    points = ring(2000)
-    data = points.part(points.labels != 3)
-    watch = metrics.CollapseWatch(data)
-    assert watch.missing(Fixed(data.x)).tolist() == []
-    assert watch.missing(Fixed(data.x[data.labels > 3])).tolist() == [0, 1, 2]
-
-
-def test_the_watch_sees_all_classes_of_sorted_rows():
-    points = ring(20_000)
-    data = points.part(np.argsort(points.labels))
-    left = data.part(data.labels < 7).x
-    assert metrics.CollapseWatch(data).missing(Fixed(left)).tolist() == [7]
-
-
-def test_the_watch_sees_points_far_from_the_origin():
-    points = ring(2000)
-    data = Dataset(points.x + [1000, -1000], points.labels)
-    watch = metrics.CollapseWatch(data)
-    assert watch.missing(Fixed(data.x[data.labels != 2])).tolist() == [2]
-    exact = data.x.astype("float64")
-    np.testing.assert_allclose(watch.centre, exact.mean(axis=0), rtol=1e-13)
-    means = [exact[data.labels == j].mean(axis=0) for j in range(8)]
-    np.testing.assert_allclose(watch.means + watch.centre, means, rtol=1e-13)
-
-
-def test_the_watch_is_the_same_each_time_it_is_asked_for():
-    data = ring(6000)
-    shares = [metrics.CollapseWatch(data).genuine.tolist() for _ in range(2)]
-    assert shares[0] == shares[1]
-
-
-def test_the_watch_keeps_quiet_while_a_model_overflows():
-    class Overflowing:
-        def sample(self, n, seed):
-            huge = np.full((n, 2), 1e38, "float32") * 10
-            return huge - huge
-
-    assert metrics.CollapseWatch(ring(500)).missing(Overflowing()) is None
-
-
-@pytest.mark.parametrize("labels", [None, np.full(2000, 5), np.arange(2000) % 1001])
-def test_the_watch_says_nothing_of_no_class_one_or_thousands(labels):
-    watch = metrics.CollapseWatch(Dataset(normal(0, 2000, 2), labels))
-    assert watch.missing(Fixed(normal(0, 10, 2))) is None
-
-
-@pytest.mark.parametrize("k", [2, 1000])
-def test_the_watch_looks_at_two_classes_and_at_a_thousand(k):
-    data = Dataset(np.arange(2.0 * k)[:, None] // 2, np.arange(2 * k) // 2)
-    missing = metrics.CollapseWatch(data).missing(Fixed(data.x[:2]))
-    assert missing.tolist() == list(range(1, k))
-
-
-def test_the_watch_by_hand(monkeypatch):
-    """Classes around 0, 10 and 30 with the shares 1/4, 1/4 and 1/2, read from every row."""
-    x = np.array([[-1.0], [1], [9], [11], [28], [29], [31], [32]])
-    watch = metrics.CollapseWatch(Dataset(x, [4, 4, 5, 5, 9, 9, 9, 9]))
-    assert watch.genuine.tolist() == [0.25, 0.25, 0.5]
-    assert watch.shares(np.array([[4.9], [5.1], [19.9], [20.1]])).tolist() == [0.25, 0.5, 0.25]
-    asked = []
-
-    class Asked:
-        def sample(self, n, seed):
-            asked.append((n, seed))
-            rows = np.zeros((n, 1), "float32")
-            rows[: n // 40], rows[n // 40 : 3 * n // 40] = 10, 30  # 2.4% and 5% of 500
-            return rows
-
-    assert watch.missing(Asked()).tolist() == [5]  # 12 of 500 are less than a tenth of 1/4
-    assert watch.missing(Asked(), 40).tolist() == []
-    assert asked == [(500, 1), (40, 1)]
-
-
-def test_the_watch_judges_the_genuine_shares_by_five_thousand_rows_at_random(monkeypatch):
-    data, seen = ring(6000), []
-    whole = metrics.CollapseWatch.shares
-    monkeypatch.setattr(
-        metrics.CollapseWatch, "shares", lambda self, x: seen.append(x) or whole(self, x)
-    )
-    genuine = metrics.CollapseWatch(data.part(np.argsort(data.labels))).genuine
-    assert [len(x) for x in seen] == [5000]
-    np.testing.assert_allclose(genuine, np.bincount(data.labels) / 6000, atol=0.02)
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e30])
-def test_the_watch_says_nothing_of_a_model_that_diverged(bad):
-    assert metrics.CollapseWatch(ring(500)).missing(Fixed(np.full((9, 2), bad))) is None

@@ -247,7 +247,7 @@ def test_10_a_game_that_lacks_a_loss_is_not_mistaken_for_one():
 
 
 class Signs:
-    """θ ← θ − lr sign(g): all that is asked of an optimiser is `step`, and `t` of WGAN's."""
+    """θ ← θ − lr sign(g): all that is asked of an optimiser is `step`, and its steps `t`."""
 
     t = 0
 

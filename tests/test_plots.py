@@ -169,8 +169,8 @@ COLUMNS = {
 @pytest.fixture
 def drawn(monkeypatch):
     """The figures that were made into files."""
-    figures, whole = [], plots._png
-    monkeypatch.setattr(plots, "_png", lambda figure: figures.append(figure) or whole(figure))
+    figures, png = [], plots.figure_png
+    monkeypatch.setattr(plots, "figure_png", lambda each: figures.append(each) or png(each))
     return figures
 
 
@@ -182,12 +182,17 @@ def test_each_curve_has_its_values_over_the_steps_under_its_own_name(drawn):
     panels = [["loss_D", "loss_G"], ["D(x)", "D(G(z))"]]
     assert len(figure.axes) == 2
     for axis, names in zip(figure.axes, panels):
-        assert [line.get_label() for line in axis.lines] == names
         assert [text.get_text() for text in axis.get_legend().get_texts()] == names
-        for line in axis.lines:
-            assert tuple(line.get_xdata()) == COLUMNS["step"]
-            assert tuple(line.get_ydata()) == COLUMNS[line.get_label()]
-            assert line.get_linewidth() == 0.8
+        smooth, raw = axis.lines[::2], axis.lines[1::2]
+        assert [line.get_label() for line in smooth] == names
+        for lines in (smooth, raw):  # of so few values, none is changed by smoothing
+            for name, line in zip(names, lines, strict=True):
+                assert tuple(line.get_xdata()) == COLUMNS["step"]
+                assert tuple(line.get_ydata()) == COLUMNS[name]
+        for over, under in zip(smooth, raw):
+            assert over.get_color() == under.get_color()
+            assert over.get_zorder() > under.get_zorder()
+            assert under.get_alpha() == 0.3
         grid = axis.get_xgridlines() + axis.get_ygridlines()
         assert {(line.get_visible(), line.get_alpha()) for line in grid} == {(True, 0.3)}
     above, below = figure.axes
@@ -198,12 +203,34 @@ def test_each_curve_has_its_values_over_the_steps_under_its_own_name(drawn):
     assert below.get_xlim() == (5, 6)
 
 
-def test_the_legend_is_in_the_upper_right_corner_and_nothing_is_cut_off(drawn):
-    plots.losses_png(COLUMNS)
+def test_a_curve_is_smoothed_by_its_neighbours_a_fiftieth_on_each_side():
+    values = np.random.default_rng(0).standard_normal(250)
+    found = plots.smoothed(values)
+    for i in (0, 1, 4, 5, 6, 100, 244, 245, 249):
+        near = values[max(0, i - 5) : i + 6]
+        assert found[i] == pytest.approx(near.mean(), abs=1e-12)
+    assert plots.smoothed(values[:49]).tolist() == values[:49].tolist()
+
+
+def test_guides_are_dashed_lines_of_their_curves_colours_and_named_once(drawn):
+    plots.losses_png(COLUMNS, {"loss_D": 1.39, "D(x)": 0.5, "D(G(z))": 0.5, "w_estimate": 0.0})
+    above, below = drawn[0].axes
+    for axis, expected in ((above, {"loss_D": 1.39}), (below, {"D(x)": 0.5, "D(G(z))": 0.5})):
+        colours = {line.get_label(): line.get_color() for line in axis.lines}
+        dashed = [line for line in axis.lines if line.get_linestyle() == "--"]
+        seen = {line.get_color(): line.get_ydata()[0] for line in dashed[: len(expected)]}
+        assert seen == {colours[name]: value for name, value in expected.items()}
+        texts = [text.get_text() for text in axis.get_legend().get_texts()]
+        assert texts.count("at equilibrium") == 1
+
+
+def test_the_legend_covers_no_data_and_nothing_is_cut_off(drawn):
+    plots.losses_png(COLUMNS | {"penalty": (1.0, 2.0, 3.0)}, {"D(x)": 0.5, "loss_D": 1.4})
     for axis in drawn[0].axes:
         legend, frame = axis.get_legend().get_window_extent(), axis.get_window_extent()
-        assert frame.x1 - 12 < legend.x1 <= frame.x1
-        assert frame.y1 - 12 < legend.y1 <= frame.y1
+        assert legend.y0 >= frame.y1 - 1
+        assert frame.x0 - 5 <= legend.x0
+        assert legend.x1 <= 800
         whole = axis.get_tightbbox()
         assert whole.x0 >= 0
         assert whole.y0 >= 0
@@ -219,13 +246,14 @@ def test_the_picture_of_curves_has_its_size_whatever_the_user_has_set(drawn):
 def test_a_curve_near_the_largest_float_is_drawn_at_its_limit(drawn):
     huge = COLUMNS | {"loss_D": (1.0, -1e308, 1e308)}
     assert opened(plots.losses_png(huge)).size == (800, 600)
-    assert tuple(drawn[0].axes[0].lines[0].get_ydata()) == (1.0, -1e30, 1e30)
+    for line in drawn[0].axes[0].lines[:2]:
+        assert tuple(line.get_ydata()) == (1.0, -1e30, 1e30)
 
 
 def test_a_game_that_reports_nothing_but_losses_has_its_curves(drawn):
     alone = {name: COLUMNS[name] for name in ("step", "seconds", "loss_D", "loss_G")}
     assert opened(plots.losses_png(alone)).size == (800, 600)
-    assert [len(axis.lines) for axis in drawn[0].axes] == [2, 0]
+    assert [len(axis.lines) for axis in drawn[0].axes] == [4, 0]
 
 
 @pytest.mark.parametrize("named", [None, "", "no such backend"])
@@ -246,9 +274,9 @@ def test_matplotlib_is_told_of_no_display_and_the_environment_stays(monkeypatch,
     monkeypatch.setattr(importlib, "import_module", import_module)
     if broken:
         with pytest.raises(ImportError, match=r"^matplotlib\.figure$"):
-            plots._matplotlib("figure")
+            plots.matplotlib_part("figure")
     else:
-        assert plots._matplotlib("figure") == "matplotlib.figure"
+        assert plots.matplotlib_part("figure") == "matplotlib.figure"
     assert asked == [("matplotlib.figure", False)]
     assert os.environ.get("MPLBACKEND") == named
 

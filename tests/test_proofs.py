@@ -4,7 +4,6 @@ import inspect
 import os
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -46,9 +45,15 @@ def gradcheck(*options, bug=""):
 
 @pytest.fixture(scope="module")
 def proven():
-    """The command as it is, and the seconds that it took."""
-    begun = time.perf_counter()
-    return gradcheck(), time.perf_counter() - begun
+    """The command as it is, and the processor's seconds that it took."""
+    begun = seconds_of_children()
+    return gradcheck(), seconds_of_children() - begun
+
+
+def seconds_of_children():
+    """Of the processor: on a busy machine the clock on the wall says nothing of the command."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def test_the_command_proves_everything_within_ten_seconds(proven):
@@ -62,7 +67,7 @@ def test_the_command_proves_everything_within_ten_seconds(proven):
     assert lines[-1] == f"all {len(found)} pass"
     assert all(line.split()[-1] == "pass" for line in found)
     assert max(map(len, lines)) < 80
-    numbers = "1a 1b 1c 1d 1e 2a 2b 3a 3b 4a 5a 6a 7a 9 10 11 17 18 19 19a 37"
+    numbers = "1a 1b 1c 1d 1e 2a 2b 3a 3b 4a 5a 6a 7a 8a 10 11 12 19 20 21 21a 45"
     for equation in numbers.split():
         assert any(line.startswith(f"({equation}) ") for line in found), equation
 
@@ -121,7 +126,7 @@ def test_a_failure_is_shown_with_its_worst_entry_beneath():
     lines = list(table([Proof("(45)", "the one", right), Proof("(10)", "the other", wrong)]))
     assert lines[1:] == [
         "(45)   the one                               adjoint       0.0e+00  1e-13  pass",
-        "(10)    the other                             complex step  5.0e-01  1e-13  FAIL",
+        "(10)   the other                             complex step  5.0e-01  1e-13  FAIL",
         "       b[3]: 1 claimed, 2 measured",
         "",
         "1 of 2 FAIL",

@@ -16,6 +16,7 @@ from minigan import DivergedError, RunError, fast, load_checkpoint
 from minigan.data import Dataset
 from minigan.lab import log, plots
 from minigan.lab import run as module
+from minigan.lab.classes import read_looks
 from minigan.lab.config import Config
 from minigan.lab.files import lock
 from minigan.lab.loaders import ring
@@ -33,7 +34,7 @@ RECORD = {"loss_D": 1.0, "loss_G": 2.0, "D(x)": 0.5, "D(G(z))": 0.25}
 def plain(monkeypatch):
     """Nothing is compiled, and curves are drawn quickly."""
     monkeypatch.setattr(fast, "njit", None)
-    monkeypatch.setattr(plots, "losses_png", lambda columns: repr(columns).encode())
+    monkeypatch.setattr(plots, "losses_png", lambda columns, guides: repr(columns).encode())
 
 
 @pytest.fixture
@@ -246,9 +247,9 @@ def test_to_read_a_run_changes_nothing_and_to_go_on_drops_what_came_after_its_ch
     assert state.step == 2
     assert [row[0] for row in log.read_log(folder / "metrics.csv")[1]] == ["1", "2"]
     frames = {f"frames/{step:08d}.png" for step in (0, 1, 2)}
-    assert set(names(folder)) == {"checkpoint.npz", "config.json", "metrics.csv", *frames} | {
-        "frames/000000099.png"
-    }
+    others = {"checkpoint.npz", "config.json", "metrics.csv", "classes.json"}
+    assert set(names(folder)) == {*others, *frames, "frames/000000099.png"}
+    assert [look[0] for look in read_looks(folder).looks] == [1, 2]
     assert again.seconds == float(log.read_log(folder / "metrics.csv")[1][-1][1])
 
 
@@ -340,87 +341,6 @@ def test_a_frame_that_is_there_stays(folder):
     assert size(path.read_bytes()) == (plots.SIDE, plots.SIDE)
 
 
-class Watch:
-    """Stands in for the watch over classes: says what it is told to say."""
-
-    looks, asked = (), 0
-
-    def __init__(self, data):
-        Watch.asked += 1
-        self.left = iter(Watch.looks)
-
-    def missing(self, model):
-        found = next(self.left)
-        return None if found is None else np.array(found, int)
-
-
-@pytest.mark.parametrize(
-    ("looks", "warned"),
-    [
-        ([[3], [3]], {2: "3"}),
-        ([[3], [], [3], []], {}),
-        ([[3], None, [3]], {}),
-        ([[3], [5]], {}),
-        ([[3], [3, 5], [5, 3]], {2: "3", 3: "3, 5"}),
-        ([[3, 5], [5, 3], [3, 5], [3], [3]], {2: "3, 5"}),
-        ([[3], [3], [], [3], [3]], {2: "3"}),
-        ([[3], [3], [], [4, 7], [4, 7]], {2: "3", 5: "4, 7"}),
-    ],
-)
-def test_a_collapse_is_told_when_two_looks_agree_and_again_when_it_grows(
-    folder, monkeypatch, capsys, looks, warned
-):
-    run, model, state, data = begin(folder, steps=len(looks))
-    monkeypatch.setattr(module, "CollapseWatch", Watch)
-    Watch.looks, Watch.asked = looks, 0
-    capsys.readouterr()
-    for state.step in range(1, len(looks) + 1):
-        run.warn_of_collapse(model, state, data)
-        out, said = capsys.readouterr()
-        text = "step {}: hardly any samples of class {}: a mode collapse?\n"
-        classes = warned.get(state.step)
-        assert said == (text.format(state.step, classes) if classes else "")
-        assert out == ""
-    assert Watch.asked == 1
-
-
-def test_a_collapse_is_looked_for_from_a_quarter_of_the_run_on(folder, monkeypatch):
-    run, model, state, data = begin(folder, steps=8)
-    looked = []
-    monkeypatch.setattr(Run, "warn_of_collapse", lambda *args: looked.append(state.step))
-    for state.step in range(1, 9):
-        run.save(model, state, data)
-    assert looked == [2, 3, 4, 5, 6, 7, 8]
-
-
-class Full(io.StringIO):
-    """A stream on a full disk."""
-
-    def write(self, text):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-
-@pytest.mark.parametrize("stream", [None, Full()], ids=["none", "full"])
-def test_a_warning_that_cannot_be_written_ends_nothing(folder, monkeypatch, stream):
-    run, model, state, data = begin(folder)
-    monkeypatch.setattr(module, "CollapseWatch", Watch)
-    Watch.looks = [[3], [3]]
-    monkeypatch.setattr("sys.stderr", stream)
-    monkeypatch.setattr("sys.stdout", stream)  # where tqdm writes if there is no stderr
-    for _ in range(2):
-        run.warn_of_collapse(model, state, data)
-    assert run.warned == 1
-
-
-def test_a_ring_of_which_one_half_is_lost_is_told(folder, capsys):
-    run, model, state, data = begin(folder, data=ring(n=500))
-    monkey = data.x[data.labels < 4]
-    model.sample = lambda n, seed=0: np.resize(monkey, (n, 2))
-    for _ in range(2):
-        run.warn_of_collapse(model, state, data)
-    assert "hardly any samples of class 4, 5, 6, 7: a mode" in capsys.readouterr().err
-
-
 # ---- pictures ----
 
 
@@ -462,7 +382,7 @@ def test_a_model_that_is_diverging_is_drawn_without_a_warning():
     assert size(Run.picture(model, PIXELS)) == (50, 40)
 
 
-PICTURES = ("samples.png", "losses.png", "film.gif")
+PICTURES = ("samples.png", "losses.png", "film.gif", "report.html")
 
 
 @pytest.fixture
@@ -479,7 +399,7 @@ def film(folder):
         return pictures.n_frames
 
 
-def test_a_complete_run_has_its_three_pictures(trained, folder):
+def test_a_complete_run_has_its_pictures_and_its_report(trained, folder):
     run, model, _, data = trained
     assert set(PICTURES) < set(names(folder))
     assert (folder / "samples.png").read_bytes() == Run.picture(model, data, scale=2)
@@ -549,7 +469,7 @@ def test_without_a_log_there_are_no_curves_and_without_frames_no_film(folder):
     run.frame_every = 5
     rest[1].step = 1
     run.complete(*rest)
-    assert names(folder) == ["checkpoint.npz", "config.json", "samples.png"]
+    assert names(folder) == ["checkpoint.npz", "config.json", "report.html", "samples.png"]
 
 
 def test_frames_that_cannot_be_read_are_left_out_of_the_film(trained, folder, monkeypatch):
@@ -581,7 +501,7 @@ def test_a_library_that_cannot_draw_costs_its_picture_and_one_line(
     said = capsys.readouterr()
     assert said.err == "minigan: cannot draw losses.png: no such library\\x1b[2J\n"
     assert said.out == ""
-    assert {*PICTURES} & {*names(folder)} == {"samples.png", "film.gif"}
+    assert {*PICTURES} - {*names(folder)} == {"losses.png"}
 
 
 def test_what_minigan_or_the_system_says_of_a_picture_is_an_error():

@@ -4,6 +4,7 @@ that never stopped, and what may be changed on the way is kept with its history.
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -14,12 +15,12 @@ from kill_runs import content
 
 from minigan import DataError, Dataset, fast, load, load_checkpoint
 from minigan.data import Batches
-from minigan.lab import plots, session
+from minigan.lab import plots, session, streams
 from minigan.lab import run as run_module
-from minigan.lab.cli import FROM_DATA, main, parser
+from minigan.lab.cli import main, parser
 from minigan.lab.config import Config
 from minigan.lab.log import read_log
-from minigan.lab.models import MODELS, RECIPES, checked, parameters_of, recipe
+from minigan.lab.models import FROM_DATA, MODELS, RECIPES, checked, parameters_of, recipe
 from minigan.lab.run import Run
 from minigan.lab.session import class_values, fingerprint, load_data, new_run
 from minigan.training import TrainState, train
@@ -36,9 +37,9 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MINIGAN_BACKEND", raising=False)
     monkeypatch.setattr(fast, "njit", None)
-    monkeypatch.setattr(plots, "losses_png", lambda columns: repr(columns["loss_D"]).encode())
+    monkeypatch.setattr(plots, "losses_png", lambda log, guides: repr(log["loss_D"]).encode())
+    monkeypatch.setattr(plots, "SIDE", 60)  # pixels of a picture of points
     monkeypatch.setattr(WGAN, "critic_steps", Wasserstein.critic_steps)
-    monkeypatch.setattr(Run, "warn_of_collapse", lambda *args: None)  # so young, all collapse
     return tmp_path
 
 
@@ -263,7 +264,7 @@ LOUD = [option for option in RING if option != "--quiet"]
 def test_a_quiet_run_says_nothing_and_another_says_on_stdout_where_to_look(minigan):
     train = ["train", "gan", *LOUD, "--steps", 2]
     assert minigan(*train, "--quiet") == (0, "", "")
-    look = "look at a b/samples.png, film.gif and losses.png\n"
+    look = "open a b/report.html, or samples.png, film.gif and losses.png\n"
     assert minigan(*train, "--out", "a b") == (0, look, "")
 
 
@@ -274,7 +275,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_is_shown_a_bar_with_the_losses_unless_it_is_to_be_quiet(
+def test_a_terminal_is_shown_a_bar_with_what_tells_most_unless_it_is_to_be_quiet(
     minigan, monkeypatch
 ):
     monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)  # no thread is left behind
@@ -289,15 +290,40 @@ def test_a_terminal_is_shown_a_bar_with_the_losses_unless_it_is_to_be_quiet(
         else:
             last = said.rstrip().rpartition("\r")[2]
             assert "3/3 [" in last
-            assert "step/s, loss_D=" in last
-            assert {"loss_D", "loss_G", "D(x)", "D(G(z))"} == {
-                part.partition("=")[0].split()[-1] for part in last.split(", ") if "=" in part
-            }
+            assert re.search(r" left, D\(x\)=0\.\d\d, D\(G\(z\)\)=0\.\d\d\]$", last)
     screen = Terminal()
     monkeypatch.setattr("sys.stderr", screen)
     minigan("train", "gan", "--resume", "--out", "run0", "--steps", 5)
     assert "| 3/5 [" in screen.getvalue()
     assert "| 5/5 [" in screen.getvalue()
+
+
+def test_a_line_beside_a_bar_does_not_tear_it(monkeypatch):
+    monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    bar = streams.progress(range(3), disable=False, mininterval=0)
+    next(iter(bar))
+    streams.say_beside_bar("step 1: class 3 came back")
+    bar.close()
+    line = next(text for text in screen.getvalue().split("\n") if "came back" in text)
+    assert line.rpartition("\r")[2] == "step 1: class 3 came back"
+    monkeypatch.setattr("sys.stderr", None)
+    streams.say_beside_bar("nobody reads this")
+
+
+@pytest.mark.parametrize(
+    ("record", "shown"),
+    [
+        ({"loss_D": 1.0, "D(x)": 0.456, "D(G(z))": 0.1, "loss_G": 2}, ["D(x)", "D(G(z))"]),
+        ({"loss_D": 1.0, "loss_G": 2.0, "w_estimate": 0.4, "penalty": 1.0}, ["w_estimate"]),
+        ({"loss_D": 1.0, "loss_G": 2.0}, ["loss_D", "loss_G"]),
+        ({"a": 1.0, "b": 2.0, "c": 3.0}, ["a", "b"]),
+    ],
+)
+def test_a_bar_shows_the_one_or_two_numbers_that_tell_most(record, shown):
+    found = session.telling({"step": 7} | record)
+    assert found == {name: f"{record[name]:.2f}" for name in shown}
 
 
 @pytest.mark.parametrize("data", ["ring", "mnist5k"])
@@ -307,7 +333,7 @@ def test_a_run_has_a_folder_of_its_models_and_its_datas_name(ok, place, data):
     assert set(os.listdir(place / "runs")) == {folder.name}
     assert set(os.listdir(folder)) == {
         *("config.json", "metrics.csv", "checkpoint.npz", "frames", ".lock"),
-        *("samples.png", "losses.png", "film.gif"),
+        *("samples.png", "losses.png", "film.gif", "report.html", "classes.json"),
     }
 
 
@@ -375,9 +401,9 @@ def test_what_cannot_be_trained_makes_no_folder(refused, place, more, says):
 
 
 def files_of(folder):
-    """What the folder holds, but for config.json, in which the history differs."""
+    """What the folder holds, but for config.json, whose history differs, and its report."""
     files = content(folder)
-    del files["config.json"]
+    del files["config.json"], files["report.html"]
     return files
 
 
@@ -461,8 +487,8 @@ def test_without_steps_a_run_goes_on_to_the_last_that_was_asked_for(ok, begun):
 @pytest.mark.parametrize("steps", [[], ["--steps", 2], ["--steps", 1]])
 def test_a_run_that_has_ended_is_made_whole_and_says_so(ok, begun, steps):
     before = content(begun)
-    (begun / "film.gif").unlink()
-    (begun / "frames" / "00000002.png").unlink()
+    for name in ("film.gif", "samples.png", "frames/00000002.png"):
+        (begun / name).unlink()
     out = ok(*RESUME, *steps)
     assert out == "run is already at step 2; --steps with a larger N goes on\n"
     assert content(begun) == before
@@ -620,7 +646,7 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(
     number, log = getattr(signal, name), Run.log
 
     def third(self, record):
-        if record["step"] == 3:
+        if record["step"] in (3, 5):
             os.kill(os.getpid(), number)
         return log(self, record)
 
@@ -628,7 +654,6 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(
     monkeypatch.setattr(run_module, "FRAMES", 1)  # nothing is due at the third step
     monkeypatch.setattr(Run, "log", third)
     status, out, said = minigan("train", "gan", *RING, "--steps", 99, f"--out={folder}")
-    monkeypatch.setattr(Run, "log", log)
     assert (status, out) == (128 + number, "")
     assert signal.getsignal(number) == before
     begin, _, command = said.partition("go on with: ")
@@ -640,6 +665,10 @@ def test_a_signal_saves_the_run_and_says_how_to_go_on(
     assert program == "minigan"
     assert minigan(*args, "--steps", 4, "--quiet") == (0, "", "")
     assert state_of(place / folder)[1].step == 4
+    status, out, said = minigan(*args, "--steps", 99, "--quiet")
+    assert (status, out) == (128 + number, "")
+    assert said.startswith("\nstopped and saved at step 5; go on with: minigan train gan")
+    assert state_of(place / folder)[1].step == 5
 
 
 def test_a_run_that_diverges_says_where_the_last_good_state_is(minigan, place, monkeypatch):

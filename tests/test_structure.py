@@ -15,7 +15,7 @@ import minigan
 
 PACKAGE = Path(minigan.__file__).parent
 BOOK = sorted(path for path in PACKAGE.glob("*.py") if not path.stem.startswith("__"))
-LAB = sorted(path for path in (PACKAGE / "lab").glob("*.py") if path.stem != "__init__")
+LAB = sorted(path for path in (PACKAGE / "lab").rglob("*.py") if path.stem != "__init__")
 TREES = {path: ast.parse(path.read_text("utf-8")) for path in [*BOOK, *LAB]}
 
 # What a class's docstring may describe for its one method: an equation, or the class itself.
@@ -30,7 +30,7 @@ def chapter(path):
 
 def imports(path, of_nodes=ast.walk):
     """The modules of minigan that a file imports, as paths from minigan such as `lab.run`."""
-    home = ["lab"] if path.parent.name == "lab" else []
+    home = list(path.parent.relative_to(PACKAGE).parts)
     for node in of_nodes(TREES[path]):
         if isinstance(node, ast.Import):
             found = [name.name.split(".") for name in node.names]
@@ -44,6 +44,11 @@ def imports(path, of_nodes=ast.walk):
             stem = ".".join(filter(None, parts))
             names = [f"{stem}.{name.name}".strip(".") for name in node.names]
             yield from [name for name in names if exists(name)] or [stem]
+
+
+def dotted(path):
+    """Such as lab.run."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
 
 
 def exists(name):
@@ -77,13 +82,13 @@ def test_a_chapter_imports_only_earlier_ones(path):
 
 @pytest.mark.parametrize("path", LAB, ids=lambda path: path.stem)
 def test_the_lab_imports_modules_that_exist(path):
-    known = {other.stem for other in BOOK} | {f"lab.{other.stem}" for other in LAB}
+    known = {other.stem for other in BOOK} | set(map(dotted, LAB))
     known |= {""}  # minigan itself, for its version
     assert set(imports(path)) <= known
 
 
 def test_the_lab_has_no_circle_of_imports():
-    graph = {f"lab.{path.stem}": set(imports(path, outside_functions)) for path in LAB}
+    graph = {dotted(path): set(imports(path, outside_functions)) for path in LAB}
     tuple(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError
 
 

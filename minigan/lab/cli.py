@@ -1,20 +1,32 @@
-"""The command line: minigan train | sample | evaluate | download | gradcheck."""
+"""The command line: `minigan --help` lists its commands, and each has a --help of its own."""
 
 import argparse
+import os
+import shlex
 import signal
+import sys
 
 from .. import __version__
 from ..arrays import BACKENDS
 from ..errors import MiniganError
 from . import commands, session, streams
+from .exercises.command import add_exercise
 from .files import plain, why
-from .models import ABOUT, MODELS, RECIPES, parameters_of
+from .models import ABOUT, DATA, FROM_DATA, MODELS, RECIPES, parameters_of
 
-FROM_DATA = ("n_data", "output", "shift", "scale")  # the data decides these
+GUIDE = """minigan trains small GANs in NumPy; every gradient is derived by hand.
 
+  minigan train gan                 draws digits in half a minute, then names a report to open
+  minigan train r3gan --data ring   eight spots on a circle: which are found, which are lost?
+  minigan compare RUN RUN           two runs side by side
+  minigan evaluate RUN              what its samples are worth, beside genuine data
+  minigan gradcheck                 every derivative, proven on this machine
+
+minigan --help lists all commands, and each of them has a --help of its own.
+"""
 TRAIN_EXAMPLES = """examples:
   minigan train {0}                          the digits shipped with minigan
-  minigan train {0} --steps 500 --out runs/try
+  minigan train {0} --seed 1 --out runs/another
   minigan train {0} --data mnist             all 60,000 (minigan download mnist, first)
   minigan train {0} --data fashion/          any folder of IDX files
   minigan train {0} --resume --steps 40000   go on where the last run stopped
@@ -33,6 +45,12 @@ EVALUATE_EXAMPLES = """examples:
 
 The table is also kept in RUN/metrics.json.
 """
+COMPARE_EXAMPLES = """examples:
+  minigan compare runs/gan-ring runs/wgan-ring
+  minigan compare runs/*-mnist5k -o digits.html
+
+One page, to be opened in a browser: samples, curves and parameters beside each other.
+"""
 DOWNLOAD_EXAMPLES = """examples:
   minigan download mnist
   minigan download mnist --to data/mnist
@@ -41,6 +59,10 @@ GRADCHECK_EXAMPLES = """examples:
   minigan gradcheck
   minigan gradcheck --backend cupy --dtype float32
   minigan gradcheck --exact                  what is rational, on fractions, by ==
+"""
+BOOK_EXAMPLES = """examples:
+  python docs/build.py && minigan book   build the book, then read it
+  minigan book a/folder --no-open        where it is, if not in docs/_build
 """
 
 
@@ -55,7 +77,12 @@ def run(argv):
     try:
         if "\0" in "".join(argv or ()):  # which a shell cannot pass, and no file is called
             raise MiniganError("expected arguments without a NUL character")
-        args = parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else argv
+        if not words:
+            print(GUIDE, end="")
+            return 0
+        refuse_data_as_model(words)
+        args = parser().parse_args(words)
         return args.command(args)
     except SystemExit as ended:  # argparse has printed a help or what it does not understand
         return ended.code
@@ -74,6 +101,15 @@ def run(argv):
     return 2
 
 
+def refuse_data_as_model(words):
+    r"""Raises MiniganError that proposes --data if a data set stands in a model's place."""
+    name = words[1] if words[:1] == ["train"] and len(words) > 1 else ""
+    if name in DATA or (name not in MODELS and os.path.isdir(name)):
+        raise MiniganError(
+            f"{name} is data, not a model; try: minigan train gan --data {shlex.quote(name)}"
+        )
+
+
 def parser():
     r"""The parser of the whole command line."""
     top = argparse.ArgumentParser(
@@ -89,8 +125,11 @@ def parser():
         add_train(models, name)
     add_sample(subs)
     add_evaluate(subs)
+    add_compare(subs)
     add_download(subs)
     add_gradcheck(subs)
+    add_exercise(subs, add_command)
+    add_book(subs)
     return top
 
 
@@ -170,6 +209,15 @@ def add_evaluate(subs):
     sub.add_argument("--seed", type=int, help="of the noise (default 1)")
 
 
+def add_compare(subs):
+    r"""`minigan compare`."""
+    text, defaults = "put runs side by side on one page", {"output": "compare.html"}
+    run = commands.compare_command
+    sub = add_command(subs, "compare", text, COMPARE_EXAMPLES, run, **defaults)
+    sub.add_argument("runs", metavar="RUN", nargs="+", help="run folders, two or more")
+    sub.add_argument("-o", "--output", metavar="FILE", help="default compare.html")
+
+
 def add_download(subs):
     r"""`minigan download`."""
     run, defaults = commands.download_command, {"to": None, "url": None}
@@ -188,3 +236,13 @@ def add_gradcheck(subs):
     sub.add_argument("--dtype", choices=["float64", "float32"], help="default float64")
     sub.add_argument("--backend", choices=BACKENDS, help="where the passes are computed")
     sub.add_argument("--exact", action="store_true", help="on exact fractions, by ==")
+
+
+def add_book(subs):
+    r"""`minigan book`."""
+    run, defaults = commands.book_command, {"folder": "docs/_build", "port": 0, "open": True}
+    text = "serve the built book, and its playground, to a browser on this machine"
+    sub = add_command(subs, "book", text, BOOK_EXAMPLES, run, **defaults)
+    sub.add_argument("folder", nargs="?", help="the built book (default docs/_build)")
+    sub.add_argument("--port", type=int, help="default: a free one")
+    sub.add_argument("--no-open", dest="open", action="store_false", help="only print where")

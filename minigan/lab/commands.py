@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MiniganError, RunError
+from .folder import OWN
 from .session import load_data
 
 
 def sample_command(args):
     r"""`minigan sample`: draw from a run's checkpoint into a picture or an .npz file."""
     from .files import write_whole
-    from .folder import OWN
     from .plots import samples_png
     from .run import Run
 
@@ -19,8 +19,7 @@ def sample_command(args):
     if output.suffix not in (".png", ".npz"):
         raise RunError(f"-o: expected a name ending in .png or .npz, got {args.output}")
     run = Run.open(args.run)
-    if output.name in OWN and output.parent.resolve() == run.folder.resolve():
-        raise RunError(f"-o: {output} belongs to the run itself; choose another name")
+    refuse_own(output, run)
     model, state = run.read()
     x, extra = draw(run.config, model, args)
     if output.suffix == ".npz":
@@ -69,6 +68,34 @@ def evaluate_command(args):
     return 0
 
 
+def compare_command(args):
+    r"""`minigan compare`: some runs side by side on one page, like each one's report.html."""
+    from .files import read_bytes, write_whole
+    from .report import MARK, Source, page
+    from .run import Run
+
+    output = Path(args.output)
+    if output.suffix != ".html":
+        raise RunError(f"-o: expected a name ending in .html, got {args.output}")
+    if len(args.runs) < 2:
+        raise RunError("expected two runs or more; one has a report.html of its own")
+    if output.exists() and MARK not in read_bytes(output, 2**30):
+        raise RunError(f"-o: {output} was not written by minigan; choose another name")
+    runs = [(Run.open(folder), folder) for folder in args.runs]
+    for run, _ in runs:
+        refuse_own(output, run)
+    content = page([Source(run.folder, folder, run.config) for run, folder in runs])
+    write_whole(output, lambda file: file.write(content))
+    print(f"open {output}")
+    return 0
+
+
+def refuse_own(output, run):
+    r"""Raises RunError if a file that is to be written is one of the run's own."""
+    if output.name in OWN and output.parent.resolve() == run.folder.resolve():
+        raise RunError(f"-o: {output} belongs to the run itself; choose another name")
+
+
 def download_command(args):
     r"""`minigan download`: the full MNIST, verified."""
     from .download import download_mnist
@@ -95,3 +122,11 @@ def gradcheck_command(args):
     print(f"every derivative of minigan in {args.dtype}, measured {how}\n")
     print("\n".join(table(proven)))
     return int(not all(proof.check.passed for proof in proven))
+
+
+def book_command(args):
+    r"""`minigan book`: serve the built book until Ctrl-C."""
+    from .serve import serve
+
+    serve(args.folder, args.port, args.open)
+    return 0

@@ -14,8 +14,8 @@ from ..errors import RunError
 from .config import Config
 from .files import PARTIAL, lock, why
 
-DRAWN = ("samples.png", "losses.png", "film.gif")
-OWN = ("config.json", "metrics.csv", "metrics.json", "checkpoint.npz", *DRAWN)
+DRAWN = ("samples.png", "losses.png", "film.gif", "report.html")
+OWN = ("config.json", "metrics.csv", "metrics.json", "classes.json", "checkpoint.npz", *DRAWN)
 FIRST = ("checkpoint.npz", "frames/00000000.png", "config.json")  # of which a new run consists
 UNFINISHED = {".lock", ".new"}  # with which a run may begin
 

@@ -19,13 +19,12 @@ one that returns the training set has a perfect Fréchet distance.
 
 import numpy as np
 
-from ..arrays import check_memory, stream
+from ..arrays import check_memory
 from ..errors import DataError, MiniganError
 
 CHUNK = 1000  # rows of a matrix of distances that exist at one time
 COLLAPSED = 0.1  # a class is missing below this part of its share among genuine rows
 LARGEST = 1e15  # of a number that is measured: float32 can still hold its square
-WATCHED = 1000  # classes at most that are looked at in the training loop
 
 
 def measurable(name, *sets, dtype=None, least=1):
@@ -116,45 +115,6 @@ def missing_classes(shares, genuine):
     """
     shares, genuine = np.asarray(shares), np.asarray(genuine)
     return np.flatnonzero(shares < COLLAPSED * genuine)
-
-
-class CollapseWatch:
-    r"""Names the classes a generator has lost, cheaply enough to ask in the training loop.
-
-    data : a `Dataset` with at least two classes; of others, `missing` always returns None
-
-    A sample counts for the class whose mean it is nearest to. On mixtures that is exact; on
-    digits it reads four of five rightly, which is enough for (50), as the genuine rows are
-    read with the same mistakes. No classifier has to be trained.
-    """
-
-    def __init__(self, data):
-        self.means = None
-        there = [] if data.labels is None else np.unique(data.labels).tolist()
-        if 2 <= len(there) <= WATCHED:
-            self.classes = np.array([data.classes[j] for j in there])
-            means = [data.x[data.labels == j].mean(axis=0, dtype=np.float64) for j in there]
-            self.centre = data.x.mean(axis=0, dtype=np.float64)
-            self.means = np.stack(means) - self.centre
-            rows = stream(0, "rows to be watched").permutation(len(data))[:5000]
-            self.genuine = self.shares(data.x[rows])
-
-    def shares(self, x):
-        r"""The share of each class among the rows x (n, d)."""
-        squared = squared_distances(x - self.centre, self.means)
-        return class_shares(squared.argmin(axis=1), len(self.means))
-
-    def missing(self, model, n=500):
-        r"""The classes missing (50) from n samples; None if that cannot be said."""
-        if self.means is None:
-            return None
-        with np.errstate(over="ignore", invalid="ignore"):
-            x = model.sample(n, seed=1)
-        try:
-            (x,) = measurable("samples", x)
-        except DataError:
-            return None
-        return self.classes[missing_classes(self.shares(x), self.genuine)]
 
 
 def modes_captured(x, modes, std):

@@ -52,6 +52,7 @@ FOR_POINTS = {
     "lsgan": {"steps": 20000, "lr": 1e-3, "D_lr": 1e-3},
     "r3gan": {"steps": 15000, "gamma": 0.015} | RATE,
 }
+DATA = ("mnist5k", "mnist", "ring", "grid")  # by name
 MIXTURES = {"ring": {}, "grid": {"steps": 25000}}
 
 
@@ -59,10 +60,10 @@ def recipe(name, data):
     r"""What is done with that model on those data: steps, batch_size and model parameters."""
     if data not in MIXTURES:
         return RECIPES[name]
-    plain = "gan" if name == "cgan" else name.removeprefix("c")
-    return POINTS | FOR_POINTS[plain] | MIXTURES[data]
+    return POINTS | FOR_POINTS[name.removeprefix("c")] | MIXTURES[data]
 
 
+FROM_DATA = ("n_data", "output", "shift", "scale")  # parameters that the data decide
 FORMERLY = {"average": "ema_decay", "weight": "penalty_weight"}  # in version 0.1
 
 

@@ -54,26 +54,49 @@ def image_png(picture):
     return buffer.getvalue()
 
 
-def losses_png(columns):
-    r"""The curves of metrics.csv, given as {name: array}, as PNG bytes.
+def losses_png(columns, guides=None):
+    r"""The figure of `draw_losses` as PNG bytes."""
+    figure = matplotlib_part("figure").Figure((8, 6), dpi=100, layout="constrained")
+    draw_losses(figure, columns, guides)
+    return figure_png(figure)
 
-    The losses share one panel; everything else the game reports is drawn below it.
+
+def draw_losses(figure, columns, guides=None):
+    r"""The curves of metrics.csv, given as {name: array}, in an empty figure.
+
+    The losses share one panel; everything else the game reports is drawn below it. Each curve
+    is smoothed, with what was logged pale behind it.
+
+    guides : {name: its value once samples cannot be told from data}, drawn as dashed lines
     """
-    step = columns["step"]
-    names = [name for name in columns if name not in ("step", "seconds")]
-    panels = [[n for n in names if n.startswith("loss")]]
-    panels.append([n for n in names if n not in panels[0]])
-    figure = _matplotlib("figure").Figure((8, 6), dpi=100, layout="constrained")
     axes = figure.subplots(2, sharex=True)
-    for axis, panel in zip(axes, panels):
-        for name in panel:
+    for axis, names in zip(axes, panels(columns)):
+        for name in names:
             values = np.clip(columns[name], -LARGEST_VALUE, LARGEST_VALUE)
-            axis.plot(step, values, lw=0.8, label=name)
-        if panel:  # Matplotlib warns of a legend without curves
-            axis.legend(loc="upper right")
+            (curve,) = axis.plot(columns["step"], smoothed(values), lw=1.4, label=name)
+            axis.plot(columns["step"], values, lw=0.6, alpha=0.3, c=curve.get_color(), zorder=1)
+            if name in (guides or {}):
+                axis.axhline(guides[name], lw=0.9, ls="--", c=curve.get_color(), alpha=0.8)
+        if any(name in (guides or {}) for name in names):
+            axis.plot([], [], lw=0.9, ls="--", c="grey", label="at equilibrium")
+        if names:  # Matplotlib warns of a legend without curves; above the curves it hides none
+            axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, frameon=False)
         axis.grid(alpha=0.3)
     axes[-1].set_xlabel("step")
-    return _png(figure)
+
+
+def panels(columns):
+    r"""The names of the curves, as [the losses, everything else]."""
+    names = [name for name in columns if name not in ("step", "seconds")]
+    losses = [name for name in names if name.startswith("loss")]
+    return [losses, [name for name in names if name not in losses]]
+
+
+def smoothed(values):
+    r"""Each value's mean with its neighbours, a fiftieth of the curve on each side, (n,)."""
+    window = np.ones(2 * (len(values) // 50) + 1)
+    count = np.convolve(np.ones(len(values)), window, "same")
+    return np.convolve(values, window, "same") / count
 
 
 def film_gif(frames, milliseconds=120):
@@ -106,13 +129,14 @@ def _picture(file, size):
         return None
 
 
-def _png(figure):
+def figure_png(figure):
+    r"""A figure of Matplotlib as PNG bytes."""
     buffer = io.BytesIO()
-    _matplotlib("backends.backend_agg").FigureCanvasAgg(figure).print_png(buffer)
+    matplotlib_part("backends.backend_agg").FigureCanvasAgg(figure).print_png(buffer)
     return buffer.getvalue()
 
 
-def _matplotlib(module):
+def matplotlib_part(module):
     r"""A module of Matplotlib, which is slow to import. It is told of no display: what
     MPLBACKEND names may not be installed, and files are all that is drawn here.
     """

@@ -5,13 +5,15 @@ r"""A run folder: everything needed to look at a run, repeat it, or go on.
 | config.json | all parameters, the data, the seed, the versions, what was changed on the way |
 | metrics.csv | one line per logged step |
 | frames/ | the same noise, drawn through training |
+| classes.json | the shares of the classes drawn through training |
 | checkpoint.npz | the last good state |
 | samples.png, losses.png, film.gif | pictures, drawn from the above |
 | metrics.json | what `minigan evaluate` measured |
+| report.html | all of it on one page |
 
-The folder is a function of its checkpoint, its log and its frames: whatever a kill has left
-missing or stale is made again by the next command. Only these names are ever written,
-replaced or removed; other files in the folder are the user's.
+The folder is a function of its checkpoint, its log, its frames and its looks at the classes:
+whatever a kill has left missing or stale is made again by the next command. Only these names
+are ever written, replaced or removed; other files in the folder are the user's.
 """
 
 import contextlib
@@ -19,7 +21,6 @@ import io
 import json
 import os
 import platform
-import sys
 import time
 from pathlib import Path
 
@@ -27,17 +28,19 @@ import numpy as np
 
 from ..errors import MiniganError, RunError
 from ..players import RATES
-from . import log, plots
+from . import classes, log, plots
 from .checkpoint import load_checkpoint, save_checkpoint
 from .config import Config
+from .equilibrium import equilibrium
 from .files import plain, read_bytes, why, write_whole
 from .folder import finish, frames, hold, is_begun, remove_own
-from .metrics import CollapseWatch
 from .models import describe
-from .streams import say
+from .report import report
+from .streams import say, say_beside_bar
 
 FRAMES = 60  # in a film
 LINES = 2000  # in metrics.csv
+REPORTED = ("config.json", "classes.json", "metrics.json")  # beside the pictures' sources
 LARGEST_FRAME = 2**24  # bytes of a picture
 
 
@@ -49,7 +52,7 @@ class Run:
         self.frame_every = max(1, config.steps_per_film // FRAMES)
         self.log_every = max(1, config.steps_per_film // LINES)
         self.seconds, self.started = 0.0, time.monotonic()
-        self.names, self.watch, self.lost, self.warned = None, None, set(), 0
+        self.names, self.reader = None, None
 
     @classmethod
     def open(cls, folder):
@@ -79,6 +82,10 @@ class Run:
         finish(folder)
         run.folder = folder
         return run
+
+    def _repr_png_(self):
+        path = self.folder / "samples.png"
+        return path.read_bytes() if path.is_file() else None
 
     def write(self, name, content):
         r"""Write bytes to a file of the folder, whole or not at all."""
@@ -115,6 +122,9 @@ class Run:
         for frame in frames(self.folder):
             if int(frame.stem) > state.step:
                 frame.unlink(missing_ok=True)
+        looks = classes.read_looks(self.folder)
+        if looks and looks.cut(state.step):
+            self.write(classes.NAME, looks.to_json())
         return model, state
 
     def log(self, record):
@@ -134,32 +144,38 @@ class Run:
         return True
 
     def save(self, model, state, data):
-        r"""Write the checkpoint and, if its turn has come, a frame; warn of a collapse."""
+        r"""Write the checkpoint and, if their turn has come, a frame and a look."""
         save_checkpoint(self.checkpoint, model, state)
-        self.frame(model, state, data)
-        if 4 * state.step >= self.config.steps:
-            self.warn_of_collapse(model, state, data)
+        self.keep(model, state, data)
+
+    def keep(self, model, state, data):
+        r"""The frame and the look of this step, unless they are there or none is due."""
+        if state.step % self.frame_every == 0 or state.step == self.config.steps:
+            self.frame(model, state, data)
+            if state.step:
+                self.look(model, state, data)
 
     def frame(self, model, state, data):
-        r"""The film's frame of this step, unless it is there or none is due."""
+        r"""The film's frame of this step, unless it is there."""
         path = self.folder / "frames" / f"{state.step:08d}.png"
-        due = state.step % self.frame_every == 0 or state.step == self.config.steps
-        if due and not path.is_file():
+        if not path.is_file():
             write_whole(path, lambda file: file.write(self.picture(model, data)))
 
-    def warn_of_collapse(self, model, state, data):
-        r"""Say on stderr when two looks in a row miss more classes (50) than yet said."""
-        from tqdm import tqdm
-
-        self.watch = self.watch or CollapseWatch(data)
-        missing = self.watch.missing(model)
-        before, self.lost = self.lost, set() if missing is None else set(missing.tolist())
-        lost = sorted(before & self.lost)
-        if len(lost) > self.warned:
-            self.warned, names = len(lost), ", ".join(map(str, lost))
-            text = f"step {state.step}: hardly any samples of class {names}: a mode collapse?"
-            with contextlib.suppress(OSError, AttributeError):
-                tqdm.write(text, file=sys.stderr)
+    def look(self, model, state, data):
+        r"""The look at the classes of this step, unless it is there; says what was lost."""
+        looks = classes.read_looks(self.folder)
+        if looks and looks.looks[-1:] and looks.looks[-1][0] >= state.step:
+            return
+        self.reader = self.reader or classes.Reader(data)
+        seen = self.reader.look(model) if self.reader.classes else None
+        if seen:
+            if not looks or looks.classes != self.reader.classes:
+                looks = classes.Looks(self.reader.classes, self.reader.genuine.tolist(), [])
+            looks.add(state.step, *seen)
+            self.write(classes.NAME, looks.to_json())
+            for step, text in looks.told(self.config.steps_per_film):
+                if step == state.step:
+                    say_beside_bar(text)
 
     @staticmethod
     def picture(model, data, scale=1):
@@ -171,26 +187,34 @@ class Run:
     def complete(self, model, state, data):
         r"""Make again what is missing or older than the checkpoint: a frame, the pictures."""
         (self.folder / "frames").mkdir(exist_ok=True)
-        self.frame(model, state, data)
+        self.keep(model, state, data)
         makers = {"samples.png": lambda: self.picture(model, data, scale=2)}
         makers["losses.png"] = self.draw_losses
         makers["film.gif"] = self.draw_film
+        makers["report.html"] = lambda: report(self.folder, self.config)
         for name, make in makers.items():
             if self.is_stale(name) and (content := drawn(name, make)):
                 self.write(name, content)
 
     def is_stale(self, name):
-        r"""Whether a picture is not there, or is older than the checkpoint."""
+        r"""Whether a picture is not there, or is older than what it is drawn from."""
+        sources = (
+            ("config.json", "classes.json", "metrics.json") if name == "report.html" else ()
+        )
         try:
-            drawn, saved = (self.folder / name).lstat(), self.checkpoint.stat()
+            drawn, saved = (self.folder / name).lstat(), self.checkpoint.stat().st_mtime_ns
         except OSError:
             return True
-        return drawn.st_mtime_ns < saved.st_mtime_ns or not drawn.st_size
+        for source in sources:
+            with contextlib.suppress(OSError):
+                saved = max(saved, (self.folder / source).stat().st_mtime_ns)
+        return drawn.st_mtime_ns < saved or not drawn.st_size
 
     def draw_losses(self):
         r"""losses.png, from the log; None if nothing is logged."""
         columns = log.columns(self.folder / "metrics.csv")
-        return plots.losses_png(columns) if columns else None
+        guides = equilibrium(self.config.model, self.config.parameters)
+        return plots.losses_png(columns, guides) if columns else None
 
     def draw_film(self):
         r"""film.gif, from the frames that can be read; None if there are none."""

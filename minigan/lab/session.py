@@ -13,6 +13,7 @@ from .models import build, checked, describe, parameters_of, recipe
 from .signals import stop_when_asked
 from .streams import progress, say
 
+BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{remaining} left{postfix}]"
 PLACES = ("data", "data_dir")  # may have moved since
 AT_WILL = ("steps", "quiet", "resume", "backend", "out", "model", "command", *PLACES, *RATES)
 
@@ -54,7 +55,7 @@ def resume(options, asked):
         data = load_data(run.config, options.get("data"), options.get("data_dir"))
         model, state = run.load(options.get("backend", run.config.parameters["backend"]))
         change_rates(run, model, state.step, options)
-        run.frame(model, state, data)  # a kill may have come between it and the checkpoint
+        run.keep(model, state, data)  # a kill may have come between it and the checkpoint
         if moved := {name: value for name, value in zip(PLACES, places(options)) if value}:
             run.change(state.step, **moved)
         steps = options.get("steps", run.config.steps)
@@ -139,12 +140,11 @@ def change_rates(run, model, step, options):
 def train_loop(run, records, model, state, data, quiet, asked):
     r"""Train to the run's last step, logging and saving; returns the exit status."""
     steps = run.config.steps
-    bar = progress(records, total=steps, initial=state.step, disable=quiet, unit="step")
+    bar = progress(records, total=steps, initial=state.step, disable=quiet, bar_format=BAR)
     with explaining_divergence(run):
         for record in bar:
             if run.log(record):
-                shown = {name: f"{v:.3g}" for name, v in record.items() if name != "step"}
-                bar.set_postfix(shown, refresh=False)
+                bar.set_postfix(telling(record), refresh=False)
             if asked or state.step % run.frame_every == 0 or state.step == steps:
                 run.save(model, state, data)
             if asked:
@@ -155,8 +155,17 @@ def train_loop(run, records, model, state, data, quiet, asked):
         say(f"\nstopped and saved at step {state.step}; go on with: {again(run)}")
         return 128 + asked[0]
     if not quiet:
-        print(f"look at {run.folder}/samples.png, film.gif and losses.png")
+        print(f"open {run.folder}/report.html, or samples.png, film.gif and losses.png")
     return 0
+
+
+def telling(record):
+    r"""{name: text} of the numbers that tell most, few enough for a line: what the game reports
+    beside its losses, or else those.
+    """
+    names = [n for n in record if n not in ("step", "penalty")]
+    own = [n for n in names if not n.startswith("loss")] or names
+    return {name: f"{record[name]:.2f}" for name in own[:2]}
 
 
 @contextlib.contextmanager

@@ -55,11 +55,21 @@ def progress(iterable=None, **options):
         raise RunError(f"the progress bar's settings TQDM_…: {error}") from None
 
 
+def say_beside_bar(text):
+    r"""A line of stderr, if it can be written, which does not tear a progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(text, file=_Patient(sys.stderr))
+
+
 class _Patient:
-    r"""A stream to which nothing need be written."""
+    r"""A stream to which nothing need be written; to tqdm it is the stream itself."""
 
     def __init__(self, stream):
         self.stream = stream
+
+    def __eq__(self, other):
+        return self.stream is getattr(other, "stream", other)
 
     def __getattr__(self, name):
         return getattr(self.stream, name)

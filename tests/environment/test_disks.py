@@ -27,7 +27,7 @@ def at_most(size):
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-@pytest.mark.parametrize("size", [0, 400, 5900])
+@pytest.mark.parametrize("size", [0, 400, 5700])
 def test_a_full_disk_in_the_way_of_a_new_run(place, size):
     done = place.run(*TRAIN, "--out", "new", preexec_fn=at_most(size))
     refused(done, "new/")

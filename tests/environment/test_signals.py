@@ -190,7 +190,7 @@ def test_a_terminal_that_is_closed_stops_a_training_which_saves(place):
         assert process.poll() is None, shown
     os.close(ours)
     assert process.wait(60) == 128 + signal.SIGHUP
-    assert b"step/s" in shown
+    assert b" left, D(x)=" in shown
     assert check_whole(place / "new") > 0
     assert (place / "new/film.gif").exists()
 

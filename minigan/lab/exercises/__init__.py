@@ -1,0 +1,1 @@
+"""Exercises: chapters with an equation's lines taken out, and a check without the answer."""

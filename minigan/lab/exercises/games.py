@@ -1,0 +1,111 @@
+r"""How an answer in a game is proven: whole steps, by forward passes alone."""
+
+import numpy as np
+
+from ...arrays import stream
+from ...gradcheck import check_gradient
+from ..proofs import GameUnderProof
+from .points import Curved, Value, frozen
+
+
+def of_game(case, *names):
+    r"""The gradient of each step, by forward passes alone, and then `of_values`.
+
+    The first game is played with a curved critic too, if it may have one.
+    """
+    for name in names:
+        game = small(name, case)
+        yield from of_gradients(game)
+        if name == names[0] and not hasattr(game.model, "penalty_weight"):
+            D = game.model.D
+            game.model.D = type(D)([Curved(), *D.layers], D.theta)
+            if hasattr(game.model, "gamma"):
+                game.model.gamma = 0.0
+            yield from of_gradients(game)
+    yield from of_values(case, *names)
+
+
+def of_values(case, *names):
+    r"""What games say of scores and conditions, and where their steps lead."""
+    for name in names:
+        yield from of_definitions(small(name, case))
+        yield from of_steps(small(name, case))
+
+
+# numbers that a wrong answer does not hit by chance, as it may the defaults 0 and 1
+ODD = {"a": -0.7, "b": 0.9, "c": 1.3, "real_label": 0.8, "clip": 0.05, "ema_decay": 0.6}
+ODD |= {"gamma": 1.7}
+
+
+def small(name, case):
+    r"""A game to be proven, whose hidden layers have the widths of the case."""
+    seed, m, widths = case
+    game = GameUnderProof(name, (seed, m, (0, *widths, 0)), "float64", np.zeros(0))
+    for parameter, value in ODD.items():
+        if hasattr(game.model, parameter):
+            setattr(game.model, parameter, value)
+    return game
+
+
+def of_gradients(game):
+    r"""What each step hands to its optimiser, against the player's loss."""
+    judges = game.losses()
+    for step, player, dtheta in game.gradients():
+        what = f"{step.partition(' ')[2]}, gradient of {player}"
+        theta = getattr(game.model, player).theta
+        yield at_scale(what, judges[player], theta, dtheta, game.seed)
+
+
+def at_scale(name, f, theta, dtheta, seed):
+    r"""`check_gradient`, but that a gradient which is zero up to rounding may be so.
+
+    Where the rows of a small batch cancel, what remains has no digit that means anything. A
+    gradient that fails is therefore compared again with the same linear function added to the
+    loss, whose slopes r are about 0.1, and to the claim; only the scale of the error changes.
+    """
+    check = check_gradient(name, f, theta, dtheta)
+    if check.passed:
+        return check
+    r = 0.1 * stream(seed, "cases of an exercise", 7).standard_normal(theta.shape)
+    beside = check_gradient(name, lambda theta: f(theta) + np.sum(r * theta), theta, dtheta + r)
+    return beside if beside.passed else check
+
+
+def of_definitions(game):
+    r"""What a game says of scores, conditions and its own schedule."""
+    model, rng = game.model, stream(game.seed, "cases of an exercise", 8)
+    s_real, s_fake = (frozen(rng.standard_normal((len(game.x), 1))) for _ in range(2))
+    for what, parts in (
+        ("D_loss", model.D_loss(s_real, s_fake)),
+        ("G_loss", model.G_loss(s_real, s_fake)),
+    ):
+        yield from (Value(f"{what}, part {i}", part) for i, part in enumerate(parts))
+    if model.n_condition:
+        yield Value("condition", model.condition(np.array([2, 0, 1, 1])))
+        yield Value("G_input", model.G_input(game.z, game.c))
+        yield Value("D_input", model.D_input(game.x, game.c))
+    if hasattr(model, "n_critic"):
+        for n_critic in (5, 3, 120):
+            for t in (0, 1, 24, 25, 26, 499, 500, 501, 1000, 1250):
+                model.n_critic, model.G_optimizer.t = n_critic, t
+                what = f"critic_steps, n_critic={n_critic}, t={t}"
+                yield Value(what, float(model.critic_steps()))
+
+
+def of_steps(game):
+    r"""The records, and both players' parameters, after real steps with real optimisers."""
+    model, x, z, c = game.model, frozen(game.x), frozen(game.z), game.c
+    x_fake = frozen(model.G.forward(model.G_input(z, c))[-1] + 0)
+    for what, play in (
+        ("G_step", lambda: model.G_step(x, z, c)[0]),
+        ("D_step", lambda: model.D_step(x, x_fake, c, game)),
+        ("update", lambda: model.update(x, z, c, game)),
+        ("D_update", lambda: model.D_update(x, x_fake, c, game)),
+        ("G_step, again", lambda: model.G_step(x, z, c)[0]),
+    ):
+        for entry, value in sorted(play().items()):
+            yield Value(f"{what}: {entry}", value)
+        for player in ("G", "D"):
+            yield Value(f"{player} after {what}", getattr(model, player).theta + 0)
+        if model.G_average:
+            yield Value(f"G_average after {what}", model.G_average.theta + 0)

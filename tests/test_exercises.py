@@ -1,0 +1,456 @@
+"""The exercises: their texts come from the chapters, right answers pass, wrong ones do not."""
+
+import ast
+import functools
+import json
+import linecache
+import re
+import time
+from pathlib import Path
+
+import pytest
+from bug_zoo import ZOO
+from exercise_mutants import EQUIVALENT, candidates, mutants, typical, verdict, wrong_answers
+
+from minigan import Dense
+from minigan.lab.cli import main
+from minigan.lab.exercises import answer, check, hints, notebook, source
+from minigan.lab.exercises.bugs import BUGS, Bug
+from minigan.lab.exercises.table import EXERCISES, Exercise, find
+
+ALL = [*EXERCISES, *BUGS]
+BY_KEY = {each.key: each for each in ALL}
+DX = BY_KEY["layers.Dense.dx"]
+(LINE,) = source.gaps(source.function_node(ast.parse(source.student_text(DX)), DX.function))
+
+
+def by_key(each):
+    return each.key
+
+
+def filled(exercise, *lines, level="a"):
+    """The student's file with these lines in the place of the first gap."""
+    head, gap, tail = source.student_text(exercise, level).partition("...  # your answer")
+    indent = head[head.rindex("\n") + 1 :]
+    return head + f"\n{indent}".join(lines) + tail
+
+
+# ---- what the exercises are ----
+
+
+def test_there_are_enough_of_them_and_each_has_its_own_name():
+    assert len(EXERCISES) >= 30
+    assert len(BUGS) >= 10
+    assert len(BY_KEY) == len(ALL)
+    assert {bug.name for bug in BUGS} <= {bug.name for bug in ZOO}
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=by_key)
+def test_the_students_file_is_the_chapter_with_a_gap(exercise):
+    """Put back what was taken out, and it is the chapter to the last character."""
+    chapter = source.chapter_text(exercise.chapter)
+    made = source.student_text(exercise)
+    head = source.header(exercise, "a")
+    assert made.startswith(head)
+    pieces, at = [], 0
+    for first, last in source.holes(exercise, chapter):
+        pieces.append(chapter[at:first])
+        at = last
+    pieces.append(chapter[at:])
+    rest = made[len(head) :].replace("...  # your answer", "\0")
+    for piece in pieces:
+        assert piece in rest or piece in made
+    node = source.function_node(ast.parse(made), exercise.function)
+    assert source.gaps(node)
+    assert source.numbers(exercise)
+    with pytest.raises(answer.NotAnAnswer, match=r'"\.\.\." still stands'):
+        answer.look(exercise, made)
+
+
+@pytest.mark.parametrize("exercise", [e for e in EXERCISES if e.derive], ids=by_key)
+def test_the_second_level_does_not_tell_the_derivation(exercise):
+    made = source.student_text(exercise, "b")
+    ast.parse(made)
+    told = [
+        p for p in hints.paragraphs(exercise) if p.startswith(exercise.gives_away or ("\0",))
+    ]
+    if exercise.derive == "equation":
+        numbers = source.numbers(exercise)
+        told += [p for p in hints.paragraphs(exercise) if hints.number_of(p) in numbers]
+    assert told
+    words = " ".join(made.split())
+    for paragraph in told:
+        assert " ".join(paragraph.split())[:70] not in words, paragraph
+
+
+def proofs_of(exercise):
+    """Of one game each, where there are several."""
+    for proof in exercise.proofs if isinstance(exercise, Bug) else (exercise.proof,):
+        games = proof[1:] if proof[0] == "game" else ()
+        yield from ((("game", game) for game in games) if games else [proof])
+
+
+@functools.cache
+def solution_passes(proof):
+    """The chapters are the solutions of all exercises; each proof need be tried once."""
+    each = Exercise("losses", "wasserstein", proof)
+    return verdict(each, source.chapter_text("losses")) == "right"
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=by_key)
+def test_the_solution_is_accepted_and_some_wrong_answers_are_not(exercise, request):
+    """All of them with --hypothesis-profile=thorough, as `exercise_mutants.py` does."""
+    count = len(candidates(exercise))
+    assert count >= 12
+    answer.look(exercise, source.chapter_text(exercise.chapter))
+    assert all(map(solution_passes, proofs_of(exercise)))
+    thorough = request.config.getoption("--hypothesis-profile") == "thorough"
+    wrong = wrong_answers(exercise, *(() if thorough else (count // 2, count // 4)))
+    assert wrong
+    for what, text in wrong.items():
+        assert verdict(exercise, text) != "right", what
+
+
+def test_each_exception_is_a_change_that_there_is():
+    found = {}
+    named = {function for function, _, _ in EQUIVALENT}
+    for each in ALL:
+        function = f"{each.chapter}.{each.function}"
+        if function in named and function not in found:
+            found[function] = set(mutants(Exercise(each.chapter, each.function, ())))
+        if function in named and not isinstance(each, Bug):
+            found[function].update(typical(each))
+    for function, told, why in EQUIVALENT:
+        assert any(told in what for what in found[function]), (function, told, why)
+
+
+def test_find_takes_numbers_keys_and_their_ends():
+    number = source.numbers(DX)[0]
+    for word in (number, f"({number})", "layers.Dense.dx", "dense.dx"):
+        assert find(word, source.numbers) is DX
+    with pytest.raises(ValueError, match="minigan exercise list"):
+        find("99z", source.numbers)
+    with pytest.raises(ValueError, match=r"layers\.Dense\.dx.*layers\.Sigmoid\.dx"):
+        find("dx", source.numbers)
+
+
+# ---- what the check refuses ----
+
+CHEATS = {
+    "the library": (
+        "from minigan.layers import Dense",
+        "return Dense.dx(self, dy, x, y, W, b)",
+    ),
+    "importlib": ("import importlib", "return importlib.import_module('minigan')"),
+    "a hidden import": ("return __import__('minigan').Dense.dx(self, dy, x, y, W, b)",),
+    "the file": ("exec(open('layers.py').read())", "return 0"),
+    "the call stack": ("return dy.__class__.__mro__",),
+    "a complex step": ("return self.forward(dy + 1e-30j, W.T, 0 * b).imag / 1e-30",),
+    "its own forward": ("return self.forward(dy, W.T, 0 * x[0])",),
+    "by name": ("return getattr(self, 'for' + 'ward')(dy, W.T, 0 * x[0])",),
+    "numpy's files": ("return np.load('answer.npy')",),
+}
+
+
+@pytest.mark.parametrize("lines", CHEATS.values(), ids=CHEATS)
+def test_an_answer_computes_what_is_asked(lines):
+    with pytest.raises(answer.NotAnAnswer, match=f"^line ({LINE}|{LINE + 1}): "):
+        answer.look(DX, filled(DX, *lines))
+
+
+def test_a_central_difference_is_not_near_enough():
+    sigmoid = BY_KEY["layers.Sigmoid.dx"]
+    lines = (
+        "h = 1e-5",
+        "return dy * (1 / (1 + np.exp(-x - h)) - 1 / (1 + np.exp(-x + h))) / (2 * h)",
+    )
+    text = filled(sigmoid, *lines)
+    answer.look(sigmoid, text)
+    assert verdict(sigmoid, text) == "prove"
+
+
+def test_the_steps_are_not_called_from_each_other():
+    step = BY_KEY["game.Game.D_step"]
+    text = source.student_text(step).replace(
+        "dtheta = ...", "return self.D_update(x, x_fake, c)"
+    )
+    with pytest.raises(answer.NotAnAnswer, match="D_update knows the result already"):
+        answer.look(step, text.replace("...  # your answer", "None"))
+
+
+def test_a_name_that_is_refused_stands_only_where_the_chapter_has_it():
+    """The chapter's own line passes on what has no penalty; an answer may not do so too."""
+    one_pass = BY_KEY["r3gan.R3GAN.D_gradient"]
+    chapter = source.chapter_text(one_pass.chapter)
+    answer.look(one_pass, chapter)
+    solution = "u = self.gamma / m * deltas[0][:, : self.n_data]"
+    text = chapter.replace(solution, "return super().D_gradient(trace, deltas, ds, *rows)")
+    assert text != chapter
+    line = text[: text.rindex("super()")].count("\n") + 1
+    with pytest.raises(answer.NotAnAnswer, match=f"^line {line}: D_gradient knows"):
+        answer.look(one_pass, text)
+
+
+CHANGES = {
+    "another function": (("return u @ W", "return u @ W * 1"), "Dense.tangent was changed"),
+    "a missing one": (("def slopes", "def slope"), "LeakyReLU.slopes is missing"),
+    "a new one": (("def require", "def helper():\n    pass\n\n\ndef require"), "helper is new"),
+    "its arguments": (
+        ("def dx(self, dy, x, y, W, b=None)", "def dx(self, dy, *rest)"),
+        "was changed",
+    ),
+    "a constant": (("kink = 0.0", "kink = 1.0"), "outside Dense.dx was changed"),
+    "an import": (
+        ("import numpy as np\n", "import numpy as np\nimport os\n"),
+        "imports nothing",
+    ),
+    "one import fewer": (("import numpy as np\n", ""), "`import numpy as np` is missing"),
+}
+
+
+@pytest.mark.parametrize(("edit", "told"), CHANGES.values(), ids=CHANGES)
+def test_the_rest_of_the_chapter_stays_as_it_was(edit, told):
+    text = filled(DX, "return dy @ W.T")
+    answer.look(DX, text)
+    assert edit[0] in text
+    with pytest.raises(answer.NotAnAnswer, match=told):
+        answer.look(DX, text.replace(*edit, 1))
+
+
+RIGHT = filled(DX, "return dy @ W.T")
+FILES = {
+    "nothing": (b"", "the file is empty"),
+    "blanks": (b" \n\n", "the file is empty"),
+    "another file": (b"print(1)\n", "expected at the top"),
+    "an unknown exercise": (b"# minigan exercise: layers.Dense.dy\n", "expected at the top"),
+    "a Word document": (b"PK\x03\x04...", "a document of a word processor"),
+    "rich text": (b"{\\rtf1", "a document of a word processor"),
+    "UTF-16": (RIGHT.encode("utf-16"), "text in UTF-16"),
+    "Latin-1": (RIGHT.replace("# In", "# ü In").encode("latin-1", "replace"),
+                "byte 0xfc is not UTF-8"),
+    "quotes of Word": (RIGHT.replace("return dy @ W.T", "return dy @ W.T  + ‘a’").encode(),
+                       r"line \d+: the character U\+2018 is no Python"),
+    "tabs and blanks": (RIGHT.replace(" " * 8 + "return dy", "\treturn dy").encode(),
+                        "tabs and blanks are mixed"),
+    "a missing bracket": (RIGHT.replace("return dy @ W.T", "return (dy @ W.T").encode(),
+                          r"line \d+: this is no Python: '\(' was never closed"),
+    "a NUL": (RIGHT.replace("return dy", "\0 return dy").encode(), "this is no Python"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "told"), FILES.values(), ids=FILES)
+def test_a_file_that_cannot_be_an_answer_is_told_in_one_sentence(
+    content, told, tmp_path, capsys
+):
+    path = tmp_path / "my answer.py"
+    path.write_bytes(content)
+    assert main(["exercise", "check", str(path)]) == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith(f"{path}: not yet: ")
+    assert out.count("\n") == 1
+    assert re.search(told, out), out
+
+
+# ---- through real processes ----
+
+
+def test_a_right_answer_is_right_and_soon(tmp_path, capsys):
+    """With Windows' line ends, a byte order mark, in a folder with blanks."""
+    path = tmp_path / "a folder" / "an answer.py"
+    path.parent.mkdir()
+    path.write_bytes(b"\xef\xbb\xbf" + RIGHT.replace("\n", "\r\n").encode())
+    begun = time.perf_counter()
+    assert main(["exercise", "check", str(path)]) == 0
+    assert time.perf_counter() - begun < 5  # a fifth of it where nothing else runs
+    assert "right; (" in capsys.readouterr().out
+    kept = json.loads((path.parent / "progress.json").read_text())["exercises"]
+    assert kept["layers.Dense.dx"]["right"] is True
+
+
+OUTCOMES = {
+    "a wrong answer": (["return dy @ W.T * 2"], r"FAIL at Dense\.dx\["),
+    "a wrong shape": (["return dy"], "Dense.dx: expected shape"),
+    "nothing": (["pass"], "what was returned cannot be used"),
+    "an error": (["return dy @ W"], f"line {LINE}: ValueError"),
+    "an argument changed": (["dy *= 2", "return dy @ W.T"], "changes an argument"),
+    "no end": (["while True:", "    pass"], "did not end within"),
+    "a call of itself": (["return self.dx(dy, x, y, W, b)"], "calls itself without end"),
+    "a million lines": (["for i in range(9**5):", "    print('w' * 80)", "return dy @ W.T"],
+                        "right"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "told"), OUTCOMES.values(), ids=OUTCOMES)
+def test_whatever_an_answer_does_is_told(lines, told, tmp_path, capsys, monkeypatch):
+    if "no end" in told or "within" in told:
+        monkeypatch.setattr(check, "SECONDS", 1.5)
+    path = tmp_path / "x.py"
+    path.write_text(filled(DX, *lines))
+    status = main(["exercise", "check", str(path)])
+    out = capsys.readouterr().out
+    assert re.search(told, out), out
+    assert status == int("right;" not in out)
+    assert len(out) < 5000
+
+
+def test_an_answer_that_ends_the_process_is_not_right(tmp_path):
+    """As a crash in a library would; the check's look does not let an answer do so itself."""
+    text = RIGHT.replace("return dy @ W.T", "import os; os._exit(0)")
+    job = {"folder": str(source.PACKAGE), "chapter": "layers", "text": text, "path": "x.py"}
+    found, _ = check.in_child(job | {"proofs": (DX.proof,), "seed": 0})
+    assert found["findings"] == []
+    assert "ended the process" in found["error"]
+
+
+def test_the_installed_chapter_is_not_in_the_childs_process():
+    probe = (
+        "import sys; raise ValueError([(n, m.__file__) for n, m in sys.modules.items() "
+        "if n in ('minigan.layers', 'minigan.lab.cli')])"
+    )
+    text = RIGHT.replace("return dy @ W.T", probe)
+    job = {"folder": str(source.PACKAGE), "chapter": "layers", "text": text, "path": "x.py"}
+    found, _ = check.in_child(job | {"proofs": (DX.proof,), "seed": 0})
+    assert found["error"].endswith("[('minigan.layers', 'x.py')]")
+
+
+# ---- the commands ----
+
+
+def test_a_student_goes_through_an_exercise(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    number = source.numbers(DX)[0]
+    assert main(["exercise", "start", number]) == 0
+    path = tmp_path / "exercises" / "layers_Dense_dx.py"
+    assert f"on line {LINE}." in capsys.readouterr().out
+    assert main(["exercise", "start", number]) == 2
+    assert "--again" in capsys.readouterr().err
+    assert main(["exercise", "start", number, "--again", "--derive"]) == 0
+    assert "Yours to derive" in path.read_text("utf-8")
+    assert main(["exercise", "check"]) == 1
+    seen = []
+    for _ in range(4):
+        capsys.readouterr()
+        assert main(["exercise", "hint"]) == 0
+        seen.append(capsys.readouterr().out)
+    assert len(set(seen)) == 3
+    assert "dy @ W.T" not in "".join(seen)
+    path.write_text(path.read_text().replace("...  # your answer", "return dy @ W.T"))
+    assert main(["exercise", "check"]) == 0
+    assert main(["exercise", "solution", number]) == 0
+    assert "return dy @ W.T" in capsys.readouterr().out
+    assert main(["exercise", "progress"]) == 0
+    out = capsys.readouterr().out
+    assert "right" in out
+    assert "2 checks, 4 hints, solution seen" in out
+    assert f"1 of {len(ALL)} exercises are right" in out
+    assert main(["exercise", "list"]) == 0
+    assert capsys.readouterr().out.count("right") == 1
+
+
+def test_a_bug_is_found_and_mended(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    bug = BUGS[0]
+    assert main(["exercise", "start", bug.key, "--to", "bugs"]) == 0
+    path = tmp_path / "bugs" / f"{bug.key}_{bug.chapter}.py"
+    assert main(["exercise", "check", str(path)]) == 1
+    out = capsys.readouterr().out
+    assert "the bug is still in it" in out
+    assert "FAIL" in out
+    path.write_text(path.read_text("utf-8").replace(bug.wrong, bug.right), "utf-8")
+    assert main(["exercise", "check", str(path)]) == 0
+    assert main(["exercise", "start", "bug2", "--derive"]) == 2
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"exercises": {"a": 1}}', "[" * 100_000])
+def test_a_progress_that_is_not_ours_is_named(content, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "progress.json").write_text(content)
+    assert main(["exercise", "progress"]) == 2
+    assert "progress.json: expected the progress" in capsys.readouterr().err
+
+
+# ---- notebooks ----
+
+
+def code_of(book):
+    return ["".join(c["source"]) for c in book["cells"] if c["cell_type"] == "code"]
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=by_key)
+def test_a_students_notebook_has_no_answer_and_the_teachers_has_it_between_marks(exercise):
+    book = json.loads(notebook.written(exercise))
+    assert "".join(book["cells"][-1]["source"]).startswith(f'assert check("{exercise.key}"')
+    chapter = source.chapter_text(exercise.chapter)
+    secret = [
+        line.strip()
+        for first, last in source.holes(exercise, chapter)
+        for line in chapter[first:last].splitlines()
+    ]
+    student = code_of(book)[1]
+    for line in filter(lambda line: len(line) > 3, secret):
+        assert line not in student
+    teacher = next(c for c in code_of(json.loads(notebook.written(exercise, True)))
+                   if notebook.BEGIN in c)  # fmt: skip
+    assert ast.dump(ast.parse(teacher)) == ast.dump(ast.parse(source.solution_text(exercise)))
+    without, hidden = [], False
+    for line in teacher.splitlines():
+        hidden = hidden or notebook.BEGIN in line
+        without += [] if hidden else [line]
+        hidden = hidden and notebook.END not in line
+    for line in filter(lambda line: len(line) > 3, secret):
+        assert line not in "\n".join(without)
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=by_key)
+def test_a_notebook_of_a_bug_has_the_chapter_with_the_bug(bug):
+    student, teacher = (json.loads(notebook.written(bug, which)) for which in (False, True))
+    assert isinstance(bug, Bug)
+    assert source.student_text(bug).strip() in code_of(student)[1]
+    assert code_of(student)[1] == code_of(teacher)[1]
+    words = next(c for c in teacher["cells"] if notebook.BEGIN in "".join(c["source"]))
+    assert bug.name in "".join(words["source"])
+    assert bug.name not in json.dumps(student)
+
+
+def defined(text, name):
+    """The function that a cell of a notebook defines, with its source where inspect looks."""
+    place = f"<cell {len(linecache.cache)}>"
+    linecache.cache[place] = (len(text), None, text.splitlines(keepends=True), place)
+    space = {}
+    exec(compile(text, place, "exec"), space)
+    return space[name]
+
+
+def test_the_check_of_a_notebook_raises_what_is_wrong():
+    right = defined("def dx(self, dy, x, y, W, b=None):\n    return dy @ W.T\n", "dx")
+    assert notebook.check(DX.key, right).right
+    for body, told in (
+        ("return dy @ W.T * 3", "FAIL at Dense.dx"),
+        ("...", r'line 2: "\.\.\." still stands'),
+        ("raise NotImplementedError()", "line 2: this still stands where the answer belongs"),
+    ):
+        wrong = defined(f"def dx(self, dy, x, y, W, b=None):\n    {body}\n", "dx")
+        with pytest.raises(answer.NotAnAnswer, match=told):
+            notebook.check(DX.key, wrong)
+    with pytest.raises(answer.NotAnAnswer, match="the library's own"):
+        notebook.check(DX.key, Dense.dx)
+    with pytest.raises(answer.NotAnAnswer, match="expected the function"):
+        notebook.check(DX.key, 3)
+    with pytest.raises(ValueError, match="key: expected"):
+        notebook.check("Dense", right)
+
+
+def test_all_notebooks_are_written(tmp_path, capsys):
+    assert main(["exercise", "export", "--notebook", "--to", str(tmp_path / "n")]) == 0
+    assert len(list((tmp_path / "n").glob("*.ipynb"))) == len(ALL)
+    assert main(["exercise", "export", "--to", str(tmp_path)]) == 2
+
+
+def test_the_course_names_exercises_that_there_are():
+    page = Path(__file__).resolve().parents[1] / "docs" / "pages" / "course.md"
+    rows = re.findall(r"^\| (`.*) \| \d+ \|$", page.read_text("utf-8"), re.M)
+    named = [name for row in rows for name in re.findall(r"`([^`-][^`]*)`", row)]
+    assert len(named) > 40
+    for name in named:
+        assert find(name, source.numbers).key.endswith(name)

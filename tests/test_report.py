@@ -1,0 +1,369 @@
+"""report.html: what it tells of a run, what it believes, and how it opens in a browser."""
+
+import base64
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shlex
+import shutil
+
+import numpy as np
+import pytest
+
+from minigan import fast
+from minigan.lab import plots, report, session
+from minigan.lab.cli import main, parser
+from minigan.lab.config import Config
+from minigan.lab.models import MODELS
+from minigan.lab.repeat import commands
+
+SMALL = ["--G-hidden", "4", "--D-hidden", "5", "--batch-size", "8", "--quiet"]
+EVIL = "</script><img src=x onerror=alert(1)>&\"'{{data}}"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A short run of a GAN on the ring, evaluated, and one of a WGAN on digits."""
+    place = tmp_path_factory.mktemp("runs")
+    before, fast.njit, here = fast.njit, None, os.getcwd()
+    os.chdir(place)
+    try:
+        train("gan", "--data", "ring", "--steps", "30")
+        train("cwgan", "--steps", "3", "--seed", "5")
+        assert main(["evaluate", "runs/gan-ring", "--n", "20"]) == 0
+        yield place
+    finally:
+        os.chdir(here)
+        fast.njit = before
+
+
+def train(*options):
+    assert main(["train", *options, *SMALL]) == 0
+
+
+def told(page):
+    """The data in a page."""
+    return json.loads(
+        re.search(r'<script type="application/json" id="data">(.*)</script>', page)[1]
+    )
+
+
+def test_the_page_holds_every_frame_the_curves_and_the_checksum(runs):
+    folder = runs / "runs/gan-ring"
+    page = (folder / "report.html").read_text("utf-8")
+    (run,) = told(page)
+    frames = sorted((folder / "frames").glob("*.png"))
+    assert len(frames) == 31
+    for path, (step, png) in zip(frames, run["frames"], strict=True):
+        assert (int(path.stem), path.read_bytes()) == (step, base64.b64decode(png))
+    assert run["log"]["step"] == list(range(1, 31))
+    assert run["panels"] == [["loss_D", "loss_G"], ["D(x)", "D(G(z))"]]
+    assert run["guides"]["D(x)"] == 0.5  # on points, labels are not smoothed
+    assert run["classes"]["classes"] == list(range(8))
+    assert hashlib.sha256((folder / "checkpoint.npz").read_bytes()).hexdigest() in page
+    for text in ("gan on ring", "step 30 of 30", "modes of 8", "genuine", "G_hidden", "128"):
+        assert text in page, text
+    line = "minigan train gan --data ring --steps 30 --batch-size 8 --G-hidden 4 --D-hidden 5"
+    assert f"{line} --out again" in page
+
+
+def test_a_page_asks_for_nothing_and_tells_no_place(runs):
+    for name in ("gan-ring", "cwgan-mnist5k"):
+        page = (runs / "runs" / name / "report.html").read_text("utf-8")
+        text = page.replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"(?:src|href)=|url\(|https?:|@import", text)
+        assert str(runs) not in page
+        assert "seconds" not in told(page)[0]["log"]
+
+
+def test_what_is_measured_later_makes_the_page_again(runs, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(runs / "runs/gan-ring", folder)
+    (folder / "metrics.json").unlink()
+    (folder / "report.html").unlink()
+    assert main(["train", "gan", "--resume", "--out", str(folder)]) == 0
+    assert "Evaluation" not in (folder / "report.html").read_text("utf-8")
+    assert main(["evaluate", str(folder), "--n", "20"]) == 0
+    assert (folder / "report.html").read_bytes() == (
+        runs / "runs/gan-ring/report.html"
+    ).read_bytes()
+
+
+# ---- what is read is not believed ----
+
+
+def test_texts_of_the_users_are_escaped(runs, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(runs / "runs/gan-ring", folder)
+    measures = json.loads((folder / "metrics.json").read_text())
+    measures["samples"] |= {EVIL: 1.0, "W1": EVIL}
+    measures |= {"against": EVIL, "n": EVIL}
+    (folder / "metrics.json").write_text(json.dumps(measures))
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"data": EVIL, "versions": {EVIL: EVIL}, "history": [{"step": 1, EVIL: [1, 2]}]}
+    (folder / "config.json").write_text(json.dumps(config))
+    page = report.page([report.Source(folder, EVIL), report.Source(folder)]).decode()
+    assert page.count("<script") == page.count("</script>") == 2
+    assert "<img src" not in page
+    assert told(page)[0]["name"] == EVIL
+    assert page.count("&lt;/script&gt;&lt;img") >= 6
+    assert b"\\ud800" in report.page([report.Source(folder, "\ud800")])  # no character
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        "nan",
+        '{"samples": 1, "genuine": 2, "classes": [], "step": 3}',
+        "[" * 9999,
+    ]
+    + [
+        '{"samples": {"x": 1e5, "precision": '
+        + "9" * 400
+        + '}, "genuine": {}, "classes": [], "step": 3}'
+    ]
+    + ['{"samples": {"x": {}}, "genuine": {}, "classes": [], "step": 3}']
+    + ['{"samples": {"x": [1]}, "genuine": {}, "classes": 3, "step": 3}'],
+)
+def test_measures_that_cannot_be_read_are_left_out(runs, tmp_path, text):
+    (tmp_path / "metrics.json").write_text(text)
+    assert report.measures(tmp_path) is None
+    assert report.measures(runs / "runs/gan-ring")["step"] == 30
+
+
+def test_frames_that_are_none_are_left_out_and_many_are_thinned(tmp_path, monkeypatch):
+    (tmp_path / "frames").mkdir()
+    png = plots.image_png(np.zeros((2, 2), np.uint8))
+    for step in range(300):
+        (tmp_path / "frames" / f"{step:08d}.png").write_bytes(png if step != 296 else b"<svg>")
+    steps = [step for step, _ in report.pictures(tmp_path)]
+    assert steps[-2:] == [293, 299]
+    assert len(steps) == 99
+    monkeypatch.setattr(report, "LARGEST", 3 * len(png))
+    assert [step for step, _ in report.pictures(tmp_path)] == [293, 299]
+
+
+def test_a_long_log_is_thinned_and_smoothed_first():
+    step = np.arange(1, 2001)
+    found = report.curves({"step": step, "seconds": step, "loss_D": step % 2 * 1e308})
+    assert found["step"] == list(range(5, 2001, 5))
+    assert set(found) == {"step", "loss_D"}
+    assert max(found["loss_D"]["raw"]) == 1e30
+    assert found["loss_D"]["smooth"][200] == pytest.approx(5e29, rel=0.02)
+
+
+def test_a_folder_of_which_little_is_left_has_a_page(runs, tmp_path):
+    shutil.copy(runs / "runs/gan-ring/config.json", tmp_path)
+    (run,) = told(report.report(tmp_path).decode())
+    assert (run["frames"], run["panels"], run["classes"]) == ([], [], None)
+
+
+# ---- the command that repeats a run ----
+
+
+def config_of(line):
+    options = vars(parser().parse_args(shlex.split(line)[1:]))
+    return session.new_run(options)[0]
+
+
+@pytest.mark.parametrize("data", ["mnist5k", "ring", "grid"])
+@pytest.mark.parametrize("name", MODELS)
+def test_the_command_of_a_run_is_the_run(name, data):
+    more = "--seed 3 --lr 2e-05 --G-hidden --D-hidden 3 4 --no-lr-decay --dtype float64"
+    for line in (f"minigan train {name} --data {data}", f"minigan train {name} {more}"):
+        config = config_of(line)
+        (again,) = commands(config)
+        assert again.endswith(" --out again")
+        assert config_of(again) == config
+    assert commands(config_of(f"minigan train {name}")) == [f"minigan train {name} --out again"]
+
+
+def test_changes_on_the_way_are_made_again():
+    config = Config(model="gan", parameters={"lr": 4e-3, "ema_decay": 0.999}, steps=12000)
+    config.batch_size = 64
+    config.change(100, lr=2e-3)
+    config.change(100, D_lr=1e-5)
+    config.change(200, lr=1e-3)
+    config.change(12000, steps=15000)
+    assert commands(config, "new") == [
+        "minigan train gan --lr 0.004 --out new",
+        "# stop it at step 100 by Ctrl-C, then",
+        "minigan train gan --resume --lr 0.002 --D-lr 1e-05 --out new",
+        "# stop it at step 200 by Ctrl-C, then",
+        "minigan train gan --resume --lr 0.001 --out new",
+        "minigan train gan --resume --steps 15000 --out new",
+    ]
+
+
+@pytest.mark.parametrize(
+    "entry", [3, {}, {"step": "x"}, {"step": 1, "lr": 3}, {"step": 1, "q": [1, 2]}]
+)
+def test_a_history_that_is_none_is_passed_over(entry):
+    config = Config(steps=12000, parameters={"ema_decay": 0.999}, history=[entry])
+    assert commands(config) == ["minigan train gan --out again"]
+
+
+def test_a_folder_with_a_space_is_quoted():
+    config = Config(data="/my data/x", steps=12000, parameters={"ema_decay": 0.999})
+    assert commands(config) == ["minigan train gan --data '/my data/x' --out again"]
+
+
+# ---- runs side by side ----
+
+
+def test_runs_are_compared_on_one_page(runs, tmp_path, capsys):
+    folders = [str(runs / "runs" / name) for name in ("gan-ring", "cwgan-mnist5k")]
+    before = {path: path.read_bytes() for path in runs.rglob("*") if path.is_file()}
+    out = tmp_path / "both.html"
+    for _ in range(2):  # its own page may be replaced
+        assert main(["compare", *folders, "-o", str(out)]) == 0
+    assert capsys.readouterr().out == 2 * f"open {out}\n"
+    page = out.read_text("utf-8")
+    assert [run["name"] for run in told(page)] == folders
+    for text in ("What differs", "All parameters", "w_estimate", "2 runs of minigan"):
+        assert text in page
+    assert before == {path: path.read_bytes() for path in runs.rglob("*") if path.is_file()}
+
+
+def test_what_cannot_be_compared_is_refused(runs, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one, two = (str(runs / "runs" / name) for name in ("gan-ring", "cwgan-mnist5k"))
+    (tmp_path / "mine.html").write_text("<p>years of work</p>")
+    for line, says in (
+        ([one], "expected two runs or more"),
+        ([one, "nowhere"], "no run of minigan is here"),
+        ([one, two, "-o", "x.png"], "expected a name ending in .html"),
+        ([one, two, "-o", "mine.html"], "mine.html was not written by minigan"),
+        ([one, two, "-o", f"{two}/report.html"], "belongs to the run itself"),
+    ):
+        assert main(["compare", *line]) == 2
+        assert says in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["mine.html"]
+    assert (tmp_path / "mine.html").read_text() == "<p>years of work</p>"
+
+
+# ---- in a browser ----
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    missing = None if importlib.util.find_spec("playwright") else "playwright"
+    missing = missing or (None if shutil.which("chromium") else "chromium")
+    if missing:
+        stop = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        stop(f"{missing} is missing, in which the report would be opened")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=FLAGS
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=str)
+def opened(chromium, request):
+    """Opens a page without a network; whatever it complains of or asks for is a failure."""
+    width, scheme = request.param
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+    )
+    page, trouble = context.new_page(), []
+    page.on("console", lambda message: trouble.append(message.text))
+    page.on("pageerror", lambda error: trouble.append(str(error)))
+    page.on("request", lambda asked: trouble.append(asked.url))
+
+    def load(path):
+        page.goto(path.as_uri(), wait_until="load")
+        return page
+
+    yield load
+    own = [text for text in trouble if not text.startswith(("data:", "file:"))]
+    context.close()
+    assert own == []
+
+
+def seen(page, what):
+    return page.evaluate(f"(() => {what})()")
+
+
+NOW = 'Number(document.querySelector("svg .now").getAttribute("x1"))'
+
+
+def test_the_report_moves_in_step(runs, opened):
+    page = opened(runs / "runs/gan-ring/report.html")
+    assert seen(page, "document.scrollingElement.scrollWidth <= innerWidth")
+    picture, slider = page.locator("img"), page.locator("#player input")
+    assert picture.get_attribute("alt") == "samples at step 30"
+    assert seen(page, 'document.querySelector("img").naturalWidth') == plots.SIDE
+    assert page.locator("#player output").inner_text() == "step 30"
+    last, value = seen(page, NOW), page.locator(".legend b").first.inner_text()
+    slider.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowLeft")
+    assert picture.get_attribute("alt") == "samples at step 20"
+    assert seen(page, NOW) < last
+    assert page.locator(".legend b").first.inner_text() != value
+    page.keyboard.press("Home")
+    assert picture.get_attribute("alt") == "samples at step 0"
+    box = page.locator("svg").first.bounding_box()
+    page.mouse.click(box["x"] + 46 + (box["width"] - 54) / 2, box["y"] + 50)
+    assert picture.get_attribute("alt") == "samples at step 15"
+
+
+def test_the_report_plays_to_its_end(runs, opened):
+    page = opened(runs / "runs/cwgan-mnist5k/report.html")
+    play = page.locator("#player button")
+    play.focus()
+    page.keyboard.press("Space")
+    assert play.inner_text() == "Pause"
+    page.get_by_role("button", name="Play").wait_for()
+    assert page.locator("img").get_attribute("alt") == "samples at step 3"
+
+
+def test_curves_and_guides_lie_within_their_panels(runs, opened):
+    page = opened(runs / "runs/gan-ring/report.html")
+    for box in seen(page, BOXES):
+        assert box["inside"], box
+    assert page.locator('svg line[stroke-dasharray="6 4"]').count() == 4
+
+
+BOXES = """[...document.querySelectorAll("svg > text, svg > rect")].map((e) => {
+  const own = e.getBoundingClientRect(), all = e.closest("svg").getBoundingClientRect();
+  return { text: e.textContent, inside: own.left >= all.left - 1 && own.right <= all.right + 1
+    && own.top >= all.top - 2 && own.bottom <= all.bottom + 2 };
+})"""
+
+
+def test_runs_are_side_by_side_on_one_scale(runs, opened, tmp_path):
+    folders = [str(runs / "runs" / name) for name in ("gan-ring", "cwgan-mnist5k")]
+    out = tmp_path / "compare.html"
+    assert main(["compare", *folders, "-o", str(out)]) == 0
+    page = opened(out)
+    assert seen(page, "document.scrollingElement.scrollWidth <= innerWidth")
+    assert page.locator("img").count() == 2
+    page.locator("#player input").fill("2")
+    alts = [page.locator("img").nth(i).get_attribute("alt") for i in (0, 1)]
+    assert alts == ["samples at step 2"] * 2
+    tops = [page.locator("img").nth(i).bounding_box()["y"] for i in (0, 1)]
+    assert (tops[0] == tops[1]) == (page.viewport_size["width"] == 1280)
+    ticks = 'document.querySelectorAll("article")[{}].querySelector("svg > text").textContent'
+    assert seen(page, ticks.format(0)) == seen(page, ticks.format(1))
+
+
+def test_texts_of_the_users_do_nothing_in_a_browser(runs, opened, tmp_path):
+    folder = runs / "runs/gan-ring"
+    path = tmp_path / "page.html"
+    path.write_bytes(report.page([report.Source(folder, EVIL), report.Source(folder, "b")]))
+    page = opened(path)
+    assert page.locator("h2").first.inner_text() == EVIL
+    assert page.locator("img").count() == 2
