@@ -1,13 +1,12 @@
-r"""Chapter 17. How a derivative is proven.
+r"""Chapter 14. How a derivative is proven.
 
 Each check compares what a backward pass claims with what chapter 13 measures, and says how far
 the two are apart: the relative error of norms $\|a - b\| / \max(\|a\|, \|b\|)$, since single
 entries may be lost in rounding and norms are not. A check that fails also says what is
-wrong, where chapters 14 to 16 can tell.
+wrong, if a simple hypothesis explains the numbers; `minigan.lab.diagnosis` tries them.
 """
 
 import copy
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from html import escape
@@ -16,22 +15,21 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array, array_namespace, stream, to_numpy
-from .diagnosis import answer, explain
 from .errors import MiniganError
-from .evidence import LayerAt, explain_game, explain_layer, explain_layers, loss_cases, parts
-from .hypotheses import Case
 from .layers import mixing, require
 from .measure import (  # noqa: F401, what measures is asked for here as well
     FULL,
     METHODS,
     TOLERANCE,
     H,
+    LayerAt,
     avoid_kink,
     central_difference,
     complex_step,
     gradient_of,
     random_like,
     require_floats,
+    require_shapes,
     step_size,
     to_complex,
     tolerance_for,
@@ -66,9 +64,19 @@ class Check:
             return ["pass"]
         return [f"FAIL at {self.worst}", *([self.cause] if self.cause else [])]
 
-    def because(self, ask: Callable[[], str]) -> "Check":
-        r"""The same check with its cause, if it failed; what asking raises breaks no check."""
-        return self if self.passed else replace(self, cause=answer(ask, ""))
+    def because(self, ask: Callable[[Any], str]) -> "Check":
+        r"""The same check; if it failed, with `cause_of(ask)`."""
+        return self if self.passed else replace(self, cause=cause_of(ask))
+
+
+def cause_of(ask: Callable[[Any], str]) -> str:
+    r"""What ask(`minigan.lab.evidence`) answers; "" if it raises, since no check breaks by it.
+
+    Here alone the book asks the lab, and only once a check has failed.
+    """
+    from .lab import evidence
+
+    return evidence.answer(lambda: ask(evidence), "")
 
 
 class Checks(list):
@@ -100,29 +108,25 @@ def compare(name, method, claim, reference, tolerance=None):
 
 
 def check_gradient(
-    name: str, f: Callable, x: Array, dx: Array, method="complex step", seed=0, **about: Any
+    name: str, f: Callable, x: Array, dx: Array, method: str = "complex step", seed: int = 0
 ) -> Check:
     r"""Is `dx` the gradient at x of the scalar function f?
 
     Every entry is perturbed by itself if x has at most 2,000; otherwise dx is compared
     along eight random directions. Shapes: x and dx alike.
-    about : what else is known, for the diagnosis: the fields of `hypotheses.Case`
     """
+    check = _check_gradient(name, f, x, dx, method, seed)
+    return check.because(lambda lab: lab.explain_gradient(f, x, dx, method, seed))
+
+
+def _check_gradient(name, f, x, dx, method, seed=0):
+    r"""The same without a cause."""
     require_floats(x)
     if x.shape != dx.shape:
         raise MiniganError(f"{name}: expected shape {tuple(x.shape)}, got {tuple(dx.shape)}")
-    about = {"known": {"x": to_numpy(x)}} | about
-
-    def case(method):
-        directions, slopes = gradient_of(f, x, method, seed)
-        if directions is None:
-            return Case(to_numpy(dx), slopes, **about)
-        along = directions @ np.ravel(to_numpy(dx))
-        return Case(along, slopes, numbers=about.get("numbers", {}))
-
-    found = case(method)
-    check = compare(name, method, found.claim, found.truth, tolerance_for(method, x))
-    return check.because(lambda: explain(lambda method: iter([case(method)]), method))
+    (directions, slopes), claim = gradient_of(f, x, method, seed), to_numpy(dx)
+    claim = claim if directions is None else directions @ np.ravel(claim)
+    return compare(name, method, claim, slopes, tolerance_for(method, x))
 
 
 def check_layer(
@@ -143,29 +147,17 @@ def check_layer(
     at, checks = LayerAt(layer, x, params, method, seed), Checks()
     for what in at.passes():
         name = f"{at.name}.{what}"
-        ask: Callable = functools.partial(explain_layer, layer, what, x, params, method, seed)
         claim, truth = at.check(what)
+        why = lambda lab, what=what: lab.explain_layer(at, what)  # noqa: E731
         if claim.shape != truth.shape:
             wrong = f"{name}: expected shape {truth.shape}, got {claim.shape}"
-            raise MiniganError(f"{wrong}; {answer(ask, '')}".removesuffix("; "))
-        if "tangent_" in what and not checks[len(params) + 1].passed:
-            ask = lambda: "its truth is measured by tangent, which is wrong"  # noqa: E731
+            raise MiniganError(f"{wrong}; {cause_of(why)}".removesuffix("; "))
         check = compare(name, method, claim, truth, tolerance_for(method, x))
-        checks.append(check.because(ask))
+        checks.append(check.because(why))
     checks.append(check_rows(f"{at.name}.rows", lambda x: layer.forward(x, *params), x))
     du, dx = at.claim("tangent"), at.claim("dx")
     checks.append(check_adjoint(at.name, at.v, du, dx, at.u))
     return checks
-
-
-def require_shapes(layer, params):
-    r"""Raises MiniganError unless `layer.shapes` are those of its parameters."""
-    name, shapes = type(layer).__name__, [tuple(p.shape) for p in params]
-    got = getattr(layer, "shapes", None)
-    if got is None and params:
-        raise MiniganError(f"{name}: expected a layer with shapes, here {shapes}; it has none")
-    if params and [tuple(shape) for shape in got] != shapes:
-        raise MiniganError(f"{name}.shapes: expected {shapes}, got {got}")
 
 
 def check_adjoint(name: str, v: Array, Ju: Array, JTv: Array, u: Array) -> Check:
@@ -189,8 +181,8 @@ def check_rows(name: str, f: Callable, x: Array) -> Check:
 def check_loss(loss: Callable, s: Array, t: Array, method: str = "complex step") -> Check:
     r"""Prove a loss of chapter 2: its ds against its own value. s (m, 1) real."""
     name = getattr(loss, "__name__", type(loss).__name__)
-    check = check_gradient(f"{name} ds", lambda s: loss(s, t)[0], s, loss(s, t)[1], method)
-    return check.because(lambda: explain(lambda method: loss_cases(loss, s, t, method), method))
+    check = _check_gradient(f"{name} ds", lambda s: loss(s, t)[0], s, loss(s, t)[1], method)
+    return check.because(lambda lab: lab.explain_loss(loss, s, t, method))
 
 
 def check_network(
@@ -213,25 +205,29 @@ def check_network(
         return Network(network.layers, lift(network.theta)).forward(x)[-1]
 
     deltas, tangents = network.deltas(trace, v), network.tangents(trace, u)
-    about: dict = {"numbers": {"m": x.shape[0]}, "parts": parts(network)}
+    theta, dtheta = network.theta, network.gradient(trace, v)
     moved = METHODS[method](of_x, x, u)
-    claims = network.gradient(trace, v), deltas[0]
     checks = Checks([
-        check_gradient("network dtheta", of_theta, network.theta, claims[0], method, **about),
-        check_gradient("network dx", lambda x: xp.sum(v * of_x(x)), x, claims[1], method),
+        _check_gradient("network dtheta", of_theta, theta, dtheta, method),
+        _check_gradient("network dx", lambda x: xp.sum(v * of_x(x)), x, deltas[0], method),
         compare("network tangents", method, tangents[-1], moved, tolerance_for(method, x)),
     ])  # fmt: skip
     for l in range(1, len(trace)):
         pairs = deltas[l], tangents[l], deltas[l - 1], tangents[l - 1]
         checks.append(check_adjoint(f"layer {l}", *pairs))
     checks.append(check_rows("network rows", lambda x: network.forward(x)[-1], x))
-    return shared_cause(checks, lambda: explain_layers(network, x, method, seed))
+    checks[0] = checks[0].because(
+        lambda lab: lab.explain_pass(network, of_theta, dtheta, x.shape[0], method)
+    )
+    return shared_cause(checks, lambda lab: lab.explain_layers(network, x, method, seed))
 
 
 def shared_cause(checks, ask):
-    r"""The checks with the cause that ask() gives to all that failed, or else their own."""
-    own = "" if all(check.passed for check in checks) else answer(ask, "")
-    return Checks(check.because(lambda check=check: own or check.cause) for check in checks)
+    r"""The checks with the cause that ask(lab) gives to all that failed, or else their own."""
+    if all(check.passed for check in checks):
+        return checks
+    cause = cause_of(ask)
+    return Checks(check.because(lambda lab, own=check.cause: cause or own) for check in checks)
 
 
 def check_game(game: Any, x: Array, z: Array, c=None, method: str = "complex step") -> Checks:
@@ -242,11 +238,11 @@ def check_game(game: Any, x: Array, z: Array, c=None, method: str = "complex ste
     require_floats(x, z, game.G.theta, game.D.theta)
     losses, checks = game_losses(game, x, z, c), Checks()
     for step, player, dtheta in step_gradients(game, x, z, c):
-        network = getattr(game, player)
-        numbers, f = {"m": x.shape[0]}, losses[player]
-        about: dict = {"numbers": numbers, "parts": parts(network)}
-        checks.append(check_gradient(step, f, network.theta, dtheta, method, **about))
-    return shared_cause(checks, lambda: explain_game(game, x, z, c, method))
+        network, f = getattr(game, player), losses[player]
+        check = _check_gradient(step, f, network.theta, dtheta, method)
+        told = network, f, dtheta, x.shape[0], method
+        checks.append(check.because(lambda lab, told=told: lab.explain_pass(*told)))
+    return shared_cause(checks, lambda lab: lab.explain_game(game, x, z, c, method))
 
 
 def step_gradients(game, x, z, c=None):

@@ -26,6 +26,7 @@ may not straddle a bend.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -125,3 +126,89 @@ def random_like(rng, array):
     r"""Standard normal numbers of the array's shape, dtype, library and device."""
     host = rng.standard_normal(array.shape).astype(to_numpy(array).dtype)
     return asarray_like(host, array)
+
+
+# ---- a layer ----
+
+
+def require_shapes(layer, params):
+    r"""Raises MiniganError unless `layer.shapes` are those of its parameters."""
+    name, shapes = type(layer).__name__, [tuple(p.shape) for p in params]
+    got = getattr(layer, "shapes", None)
+    if got is None and params:
+        raise MiniganError(f"{name}: expected a layer with shapes, here {shapes}; it has none")
+    if params and [tuple(shape) for shape in got] != shapes:
+        raise MiniganError(f"{name}.shapes: expected {shapes}, got {got}")
+
+
+class LayerAt:
+    r"""A layer at one point: what its passes claim, and what its forward pass says of them."""
+
+    def __init__(self, layer: Any, x: Array, params, method="complex step", seed=0):
+        rng = stream(seed, "vectors of a proof")
+        self.layer, self.method, self.seed = layer, method, seed
+        self.name = type(layer).__name__
+        self.x, self.params = x, list(params)
+        self.y = layer.forward(x, *params)
+        self.v, self.u = (random_like(rng, array) for array in (self.y, x))
+        lift = to_complex if method == "complex step" else (lambda a: a)
+        self.lifted = [lift(x), *map(lift, params)]
+        names = ("W", "b") if len(self.params) == 2 else range(len(self.params))
+        self.names = [n if isinstance(n, str) else f"params[{n}]" for n in names]
+
+    def passes(self):
+        r"""The names of the derivatives that the layer claims."""
+        each = range(len(self.params))
+        found = ["dx", *(f"dparams[{i}]" for i in each), "tangent"]
+        if hasattr(self.layer, "tangent_dparams"):
+            found += [f"tangent_dparams[{i}]" for i in each]
+        return found
+
+    def known(self, what):
+        r"""{name: array} of what the pass is given."""
+        given = dict(zip(self.names, self.params)) | {"x": self.x, "y": self.y}
+        given |= {} if what == "tangent" else {"dy": self.v}
+        return given | ({"u": self.u} if "tangent" in what else {})
+
+    def claim(self, what, **others):
+        r"""What the layer's pass answers, given others of the arrays that it is given."""
+        given = self.known(what) | others
+        method, _, i = what.rstrip("]").partition("[")
+        params = [given[name] for name in self.names]
+        drives = [given[name] for name in ("dy", "u") if name in given]
+        answer = getattr(self.layer, method)(*drives, given["x"], given["y"], *params)
+        return gradients(self.layer, method, answer, len(self.params))[int(i)] if i else answer
+
+    def measure(self, what, **drives):
+        r"""(directions, slopes) as `gradient_of` has them, by the forward pass alone."""
+        v, u = drives.get("dy", self.v), drives.get("u", self.u)
+        method, _, i = what.rstrip("]").partition("[")
+
+        def output(*args):
+            y = self.layer.forward(*args)
+            return self.layer.tangent(u, args[0], y, *args[1:]) if "tangent_" in method else y
+
+        def at(value, place):
+            return output(*(value if i == place else a for i, a in enumerate(self.lifted)))
+
+        if what == "tangent":
+            return None, to_numpy(METHODS[self.method](lambda x: at(x, 0), self.x, u))
+        place = 0 if what == "dx" else int(i) + 1
+        point, xp = [self.x, *self.params][place], array_namespace(v)
+        return gradient_of(lambda a: xp.sum(v * at(a, place)), point, self.method, self.seed)
+
+    def check(self, what):
+        r"""(claim, truth) on the host, both along directions if there are many entries."""
+        claim, (directions, truth) = to_numpy(self.claim(what)), self.measure(what)
+        return (claim if directions is None else directions @ np.ravel(claim)), truth
+
+
+def gradients(layer, method, answer, n):
+    r"""What `dparams` or `tangent_dparams` returned, if it is one gradient per parameter."""
+    if not isinstance(answer, (tuple, list)) or len(answer) != n:
+        got = len(answer) if isinstance(answer, (tuple, list)) else type(answer).__name__
+        raise MiniganError(
+            f"{type(layer).__name__}.{method}: expected a tuple of {n} gradients, one for each "
+            f"parameter, got {got}"
+        )
+    return answer

@@ -1,4 +1,4 @@
-"""Chapters 14 to 16: what is wrong with a derivative is named, and nothing else is."""
+"""What is wrong with a derivative is named, and nothing else is."""
 
 import copy
 import itertools
@@ -22,15 +22,15 @@ from minigan import (
     Sigmoid,
     mlp,
 )
-from minigan.diagnosis import diagnose
 from minigan.gradcheck import (
-    Case,
     check_game,
     check_gradient,
     check_layer,
     check_loss,
     check_network,
 )
+from minigan.lab.diagnosis import diagnose
+from minigan.lab.hypotheses import Case
 
 
 def cause_of_layer(layer, shapes, what, x=None, seed=7):

@@ -1,4 +1,4 @@
-"""Chapters 13 and 17: the judge is judged. What is right passes, what is wrong fails."""
+"""Chapters 13 and 14: the judge is judged. What is right passes, what is wrong fails."""
 
 import functools
 import math

@@ -1,6 +1,6 @@
-r"""Chapter 15. What is wrong with a derivative that is not right.
+r"""What is wrong with a derivative that is not right.
 
-The hypotheses of chapter 14 are put to the evidence, the simple ones first: the whole array,
+The hypotheses of `hypotheses` are put to the evidence, the simple ones first: the whole array,
 then its axes, products and sums, and at last those that say where it is wrong. The first kind
 that explains all points is the diagnosis. But before a derivative is called wrong, the method
 that measured it is asked: a forward pass with `abs` in it has no complex step, and a central
@@ -13,9 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from .arrays import to_numpy
+from ..arrays import to_numpy
+from ..measure import METHODS
 from .hypotheses import AXES, SHAPED, SIMPLE, Case, Fits, axes, explains, makes, mends
-from .measure import METHODS
 
 
 def diagnose(cases: list[Case]) -> str:

@@ -1,8 +1,8 @@
-r"""Chapter 14. What may be wrong with a derivative.
+r"""What may be wrong with a derivative.
 
 Most wrong derivatives are wrong in one of a few ways: a sign, a factor m, a transposed axis, a
 slope that was forgotten. Each of these is a hypothesis that can be tested, since it says what
-the wrong numbers would be. This chapter compares the claimed gradient with what each
+the wrong numbers would be. Here the claimed gradient is compared with what each
 hypothesis makes of the measured one; only what gives the claimed numbers to rounding is named.
 
 One point may not tell two hypotheses apart: of two rows, 2 and m are one number. Hence a
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import stream
+from ..arrays import stream
 
 Fits = Callable[["Case"], bool]
 

@@ -1,9 +1,9 @@
-r"""Chapter 16. Where a wrong derivative shows what it is.
+r"""Where a wrong derivative shows what it is.
 
-A hypothesis of chapter 14 needs points at which it can be told from the others. This chapter
-finds them. A layer is tried again on 7 rows and on 5, with other parameters, and its backward
-pass is asked what it answers when y is put in the place of x; a loss likewise. A wrong network
-is a wrong layer, or a wrong pass through right ones, so its layers are tried one by one.
+A hypothesis needs points at which it can be told from the others. Here they are found. A layer
+is tried again on 7 rows and on 5, with other parameters, and its backward pass is asked what it
+answers when y is put in the place of x; a loss likewise. A wrong network is a wrong layer, or a
+wrong pass through right ones, so its layers are tried one by one.
 """
 
 import functools
@@ -13,80 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, array_namespace, asarray_like, stream, to_numpy
+from ..arrays import Array, array_namespace, asarray_like, stream, to_numpy
+from ..measure import METHODS, LayerAt, gradient_of, tolerance_for
 from .diagnosis import answer, explain, numbers_of, powers
-from .errors import MiniganError
 from .hypotheses import Case
-from .measure import METHODS, gradient_of, random_like, to_complex, tolerance_for
 
 ROUNDING = {"complex step": 1e-10, "central difference": 1e-6}
 MANY = 8  # rows up to which the truth of each by itself is measured
 
 
-class LayerAt:
-    r"""A layer at one point: what its passes claim, and what its forward pass says of them."""
-
-    def __init__(self, layer: Any, x: Array, params, method="complex step", seed=0):
-        rng = stream(seed, "vectors of a proof")
-        self.layer, self.method, self.seed, self.name = (
-            layer,
-            method,
-            seed,
-            type(layer).__name__,
-        )
-        self.x, self.params = x, list(params)
-        self.y = layer.forward(x, *params)
-        self.v, self.u = (random_like(rng, array) for array in (self.y, x))
-        lift = to_complex if method == "complex step" else (lambda a: a)
-        self.lifted = [lift(x), *map(lift, params)]
-        names = ("W", "b") if len(self.params) == 2 else range(len(self.params))
-        self.names = [n if isinstance(n, str) else f"params[{n}]" for n in names]
-
-    def passes(self):
-        r"""The names of the derivatives that the layer claims."""
-        each = range(len(self.params))
-        found = ["dx", *(f"dparams[{i}]" for i in each), "tangent"]
-        if hasattr(self.layer, "tangent_dparams"):
-            found += [f"tangent_dparams[{i}]" for i in each]
-        return found
-
-    def known(self, what):
-        r"""{name: array} of what the pass is given."""
-        given = dict(zip(self.names, self.params)) | {"x": self.x, "y": self.y}
-        given |= {} if what == "tangent" else {"dy": self.v}
-        return given | ({"u": self.u} if "tangent" in what else {})
-
-    def claim(self, what, **others):
-        r"""What the layer's pass answers, given others of the arrays that it is given."""
-        given = self.known(what) | others
-        method, _, i = what.rstrip("]").partition("[")
-        params = [given[name] for name in self.names]
-        drives = [given[name] for name in ("dy", "u") if name in given]
-        answer = getattr(self.layer, method)(*drives, given["x"], given["y"], *params)
-        return gradients(self.layer, method, answer, len(self.params))[int(i)] if i else answer
-
-    def measure(self, what, **drives):
-        r"""(directions, slopes) as `gradient_of` has them, by the forward pass alone."""
-        v, u = drives.get("dy", self.v), drives.get("u", self.u)
-        method, _, i = what.rstrip("]").partition("[")
-
-        def output(*args):
-            y = self.layer.forward(*args)
-            return self.layer.tangent(u, args[0], y, *args[1:]) if "tangent_" in method else y
-
-        def at(value, place):
-            return output(*(value if i == place else a for i, a in enumerate(self.lifted)))
-
-        if what == "tangent":
-            return None, to_numpy(METHODS[self.method](lambda x: at(x, 0), self.x, u))
-        place = 0 if what == "dx" else int(i) + 1
-        point, xp = [self.x, *self.params][place], array_namespace(v)
-        return gradient_of(lambda a: xp.sum(v * at(a, place)), point, self.method, self.seed)
-
-    def check(self, what):
-        r"""(claim, truth) on the host, both along directions if there are many entries."""
-        claim, (directions, truth) = to_numpy(self.claim(what)), self.measure(what)
-        return (claim if directions is None else directions @ np.ravel(claim)), truth
+class Evidence(LayerAt):
+    r"""A layer at one point, with all that a hypothesis may ask of it."""
 
     def case(self, what):
         r"""The evidence of one pass at this point."""
@@ -154,17 +91,6 @@ class LayerAt:
         return {"factors": {"f′(x)": slope}, "makes": makes}
 
 
-def gradients(layer, method, answer, n):
-    r"""What `dparams` or `tangent_dparams` returned, if it is one gradient per parameter."""
-    if not isinstance(answer, (tuple, list)) or len(answer) != n:
-        got = len(answer) if isinstance(answer, (tuple, list)) else type(answer).__name__
-        raise MiniganError(
-            f"{type(layer).__name__}.{method}: expected a tuple of {n} gradients, one for each "
-            f"parameter, got {got}"
-        )
-    return answer
-
-
 def probes(x, params, seed):
     r"""Other points (x, *params) of the same columns: 7 rows made of x's numbers, 5 normal."""
     rng = stream(seed, "vectors of a proof", 1)
@@ -178,13 +104,16 @@ def probes(x, params, seed):
         yield (rows if m == 7 else rng.standard_normal(shape)), *moved
 
 
-def explain_layer(layer: Any, what: str, x: Array, params, method: str, seed: int) -> str:
-    r"""What is wrong with one pass of a layer that failed at x; "" if nothing explains it."""
+def explain_layer(at: LayerAt, what: str) -> str:
+    r"""What is wrong with one pass of a layer that failed there; "" if nothing explains it."""
+    layer, x, params, method, seed = at.layer, at.x, at.params, at.method, at.seed
+    if "tangent_" in what and not passes(at, "tangent"):
+        return "its truth is measured by tangent, which is wrong"
     here = [to_float64(a) for a in (x, *params)]
     others = [[asarray_like(a, x) for a in point] for point in probes(x, params, seed)]
 
     def case(point, method):
-        at = LayerAt(layer, point[0], point[1:], method, seed)
+        at = Evidence(layer, point[0], point[1:], method, seed)
         return at.case(what) if np.isfinite(to_numpy(at.y)).all() else None
 
     few = [here[0][: min(MANY, x.shape[0]), ...], *here[1:]]
@@ -199,12 +128,46 @@ def explain_layer(layer: Any, what: str, x: Array, params, method: str, seed: in
     return explain(cases, method)
 
 
+def passes(at, what):
+    r"""Whether one pass of a layer is right at a point."""
+    claim, truth = at.check(what)
+    limit = tolerance_for(at.method, at.x)
+    return claim.shape == truth.shape and Case(claim, truth, tolerance=limit).passes()
+
+
 def to_float64(x):
     r"""x as float64."""
     return array_namespace(x).astype(x, array_namespace(x).float64)
 
 
-# ---- losses and networks ----
+# ---- gradients, losses, networks and games ----
+
+
+def explain_gradient(f: Callable, x: Array, dx: Array, method: str, seed: int = 0, **about):
+    r"""What is wrong with the gradient dx of the scalar function f at x.
+
+    about : what else is known, the fields of `Case`
+    """
+
+    def case(method):
+        directions, slopes = gradient_of(f, x, method, seed)
+        if directions is None:
+            return Case(to_numpy(dx), slopes, **{"known": {"x": to_numpy(x)}} | about)
+        along = directions @ np.ravel(to_numpy(dx))
+        return Case(along, slopes, numbers=about.get("numbers", {}))
+
+    return explain(lambda method: iter([case(method)]), method)
+
+
+def explain_pass(network: Any, f: Callable, dtheta: Array, m: int, method: str) -> str:
+    r"""What is wrong with the gradient of f in a network's theta, made from m rows."""
+    about: dict = {"numbers": {"m": m}, "parts": parts(network)}
+    return explain_gradient(f, network.theta, dtheta, method, **about)
+
+
+def explain_loss(loss: Callable, s: Array, t: Any, method: str) -> str:
+    r"""What is wrong with the ds of a loss at s."""
+    return explain(functools.partial(loss_cases, loss, s, t), method)
 
 
 def loss_cases(loss: Callable, s: Array, t: Any, method: str) -> Iterator[Case]:
@@ -267,10 +230,8 @@ def explain_layers(network: Any, x: Array, method: str = "complex step", seed: i
     for l, (layer, before, params) in enumerate(zip(network.layers, trace, network.params), 1):
         at = LayerAt(layer, before, params, method, seed)
         for what in at.passes():
-            claim, truth = at.check(what)
-            limit = tolerance_for(method, x)
-            if claim.shape != truth.shape or not Case(claim, truth, tolerance=limit).passes():
-                why = explain_layer(layer, what, before, params, method, seed)
+            if not passes(at, what):
+                why = explain_layer(at, what)
                 return f"layer {l}: {at.name}.{what} is wrong" + (f"; {why}" if why else "")
     return ""
 
