@@ -144,19 +144,20 @@ def check_layer(
     require_floats(x, *params)
     require_shapes(layer, params)
     avoid_kink(layer, x, method)
-    at, checks = LayerAt(layer, x, params, method, seed), Checks()
+    at, claims, checks = LayerAt(layer, x, params, method, seed), {}, Checks()
     for what in at.passes():
         name = f"{at.name}.{what}"
-        claim, truth = at.check(what)
+        claims[what] = at.claim(what)
+        claim, truth = at.pair(what, claims[what])
         why = lambda lab, what=what: lab.explain_layer(at, what)  # noqa: E731
         if claim.shape != truth.shape:
-            wrong = f"{name}: expected shape {truth.shape}, got {claim.shape}"
+            got = None if claims[what] is None else claim.shape
+            wrong = f"{name}: expected shape {truth.shape}, got {got}"
             raise MiniganError(f"{wrong}; {cause_of(why)}".removesuffix("; "))
         check = compare(name, method, claim, truth, tolerance_for(method, x))
         checks.append(check.because(why))
     checks.append(check_rows(f"{at.name}.rows", lambda x: layer.forward(x, *params), x))
-    du, dx = at.claim("tangent"), at.claim("dx")
-    checks.append(check_adjoint(at.name, at.v, du, dx, at.u))
+    checks.append(check_adjoint(at.name, at.v, claims["tangent"], claims["dx"], at.u))
     return checks
 
 

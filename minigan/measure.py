@@ -197,9 +197,9 @@ class LayerAt:
         point, xp = [self.x, *self.params][place], array_namespace(v)
         return gradient_of(lambda a: xp.sum(v * at(a, place)), point, self.method, self.seed)
 
-    def check(self, what):
+    def pair(self, what, claim):
         r"""(claim, truth) on the host, both along directions if there are many entries."""
-        claim, (directions, truth) = to_numpy(self.claim(what)), self.measure(what)
+        (directions, truth), claim = self.measure(what), to_numpy(claim)
         return (claim if directions is None else directions @ np.ravel(claim)), truth
 
 

@@ -10,18 +10,32 @@ difference has few digits.
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import combinations, permutations
 
 import numpy as np
 
-from ..arrays import to_numpy
+from ..arrays import stream, to_numpy
 from ..measure import METHODS
-from .hypotheses import AXES, SHAPED, SIMPLE, Case, Fits, axes, explains, makes, mends
+from .hypotheses import (
+    AXES,
+    Case,
+    Fits,
+    axes,
+    axes_read,
+    explains,
+    factors,
+    makes,
+    mends,
+    missing,
+    products,
+    values,
+)
 
 
 def diagnose(cases: list[Case]) -> str:
     r"""What explains all cases, of which the first is wrong; "" if nothing does."""
     with np.errstate(all="ignore"):
-        return first(cases, (*SIMPLE, *SHAPED, orders, sums, special, places))
+        return first(cases, (*SIMPLE, *SHAPED))
 
 
 def first(cases, groups):
@@ -54,6 +68,43 @@ def special(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
     r"""The hypotheses that the cases bring with them."""
     for text in cases[0].makes:
         yield text, makes(lambda case, text=text: case.makes[text])
+
+
+# ---- arrays in the place of others ----
+
+
+def exchanged(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
+    r"""One array stands where another belongs, and no other would do.
+
+    A pass that is right only for some x is mended by whatever lies among them; it is not
+    mistaken about which array it reads.
+    """
+    for a, b in permutations(cases[0].known, 2) if cases[0].again else ():
+        if cases[0].known[a].shape == cases[0].known[b].shape:
+
+            def fits(case, a=a, b=b):
+                others = strangers(case.known[a].shape)
+                return mends(lambda case: case.again(**{a: case.known[b]}))(case) and not any(
+                    case.same(case.truth, case.again(**{a: other})) for other in others
+                )
+
+            yield f"{a} stands where {b} belongs", fits
+
+
+def swapped(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
+    r"""Two arrays have each other's places."""
+    for a, b in combinations(cases[0].known, 2) if cases[0].again else ():
+
+        def swap(case, a=a, b=b):
+            return case.again(**{a: case.known[b], b: case.known[a]})
+
+        yield f"{a} and {b} are exchanged", mends(swap)
+
+
+def strangers(shape):
+    r"""Arrays that have nothing to do with anything: above 0, below 0, near 0."""
+    z = stream(0, "vectors of a proof", 3).standard_normal(shape)
+    return abs(z), -abs(z), 0.01 * z
 
 
 # ---- sums ----
@@ -178,6 +229,9 @@ def wrong_parts(cases):
         text = " and ".join(f"{name} ({why})" if why else name for name, why in found)
         yield f"only {text} is wrong" if right else text, lambda case: True
 
+
+SIMPLE = values, factors
+SHAPED = (axes, products, missing, exchanged, swapped, axes_read, orders, sums, special, places)
 
 NOT_ANALYTIC = (
     "the forward pass is not analytic (abs, maximum, a branch on a complex number?), so the "

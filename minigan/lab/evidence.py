@@ -130,7 +130,7 @@ def explain_layer(at: LayerAt, what: str) -> str:
 
 def passes(at, what):
     r"""Whether one pass of a layer is right at a point."""
-    claim, truth = at.check(what)
+    claim, truth = at.pair(what, at.claim(what))
     limit = tolerance_for(at.method, at.x)
     return claim.shape == truth.shape and Case(claim, truth, tolerance=limit).passes()
 

@@ -15,12 +15,10 @@ explain all points, both are named.
 import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import combinations, permutations, product
+from itertools import permutations, product
 from typing import Any
 
 import numpy as np
-
-from ..arrays import stream
 
 Fits = Callable[["Case"], bool]
 
@@ -141,17 +139,19 @@ def values(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
 def factors(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
     r"""The wrong sign, or a constant factor, by name if it has one."""
     yield "the sign is wrong", makes(lambda case: -case.truth)
-    named = []
+    named: list[str] = []
     for name, sign, power in product([*cases[0].numbers, "2"], (1, -1), (1, -1)):
 
         def value(case, name=name, sign=sign, power=power):
             return sign * (case.numbers | {"2": 2.0})[name] ** power
 
         fits = makes(lambda case, value=value: value(case) * case.truth)
+        if name == "2" and named:
+            continue  # the 2 is the columns, or the like
         if any(abs(value(case)) != 1 for case in cases) and explains(fits, cases):
-            text = f"measured × {name}" if power == 1 else f"measured / {name}"
-            with_value = "" if name == "2" else f", {name} = {cases[0].numbers[name]:g}"
-            named.append(f"claimed = {'−' if sign < 0 else ''}{text}{with_value}")
+            operator = "×" if power == 1 else "/"
+            number = call(name, cases)
+            named.append(f"claimed = {'−' * (sign < 0)}measured {operator} {number}")
     yield from ((text, lambda case: True) for text in named)
     there = [case for case in cases if case.claim is not None] or cases[:1]
     truth, claim = (
@@ -163,6 +163,14 @@ def factors(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
         if abs(c - 1) > 1e-6 and abs(c + 1) > 1e-6:
             fits = makes(lambda case: c * case.truth)
             yield f"claimed = {c:.6g} × measured, a constant factor", fits
+
+
+def call(name, cases):
+    r"""How a number is called: as its name where it varies, else as what it happens to be."""
+    value, *others = (case.numbers.get(name, 2) for case in cases)
+    if any(other != value for other in others):
+        return f"{name}, {name} = {value:g}"
+    return f"{value:g}" if name == "2" else f"{value:g}, {value:g} being {name}"
 
 
 # ---- axes and products ----
@@ -260,41 +268,3 @@ def beside(case, name):
     if len(shape) == 3 and factor.shape[1] == shape[1]:
         return factor[:, :, None]
     return factor[:, None, :] if len(shape) == 3 else factor
-
-
-def exchanged(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
-    r"""One array stands where another belongs, and no other would do.
-
-    A pass that is right only for some x is mended by whatever lies among them; it is not
-    mistaken about which array it reads.
-    """
-    for a, b in permutations(cases[0].known, 2) if cases[0].again else ():
-        if cases[0].known[a].shape == cases[0].known[b].shape:
-
-            def fits(case, a=a, b=b):
-                others = strangers(case.known[a].shape)
-                return mends(lambda case: case.again(**{a: case.known[b]}))(case) and not any(
-                    case.same(case.truth, case.again(**{a: other})) for other in others
-                )
-
-            yield f"{a} stands where {b} belongs", fits
-
-
-def swapped(cases: list[Case]) -> Iterator[tuple[str, Fits]]:
-    r"""Two arrays have each other's places."""
-    for a, b in combinations(cases[0].known, 2) if cases[0].again else ():
-
-        def swap(case, a=a, b=b):
-            return case.again(**{a: case.known[b], b: case.known[a]})
-
-        yield f"{a} and {b} are exchanged", mends(swap)
-
-
-def strangers(shape):
-    r"""Arrays that have nothing to do with anything: above 0, below 0, near 0."""
-    z = stream(0, "vectors of a proof", 3).standard_normal(shape)
-    return abs(z), -abs(z), 0.01 * z
-
-
-SIMPLE = values, factors
-SHAPED = axes, products, missing, exchanged, swapped, axes_read

@@ -208,7 +208,7 @@ class GameUnderProof:
     r"""A small game and a batch to play it with."""
 
     def __init__(self, name, case, dtype, like, rounded=False):
-        seed, m, (_, *hidden, _) = case
+        self.seed, m, (_, *hidden, _) = case
         model_name, options = GAMES[name]
         cls = MODELS[model_name]
         if "n_classes" in {field.name for field in fields(cls)}:
@@ -216,7 +216,7 @@ class GameUnderProof:
         widths = {"n_data": 4, "n_noise": 3, "G_hidden": hidden, "D_hidden": hidden[::-1]}
         library = array_namespace(like).__name__.rpartition(".")[2]
         self.model = cls(**widths, **options, dtype=dtype, backend=library)
-        rng = stream(seed, "cases of a proof", 3)
+        rng = stream(self.seed, "cases of a proof", 3)
         host = "float32" if rounded else dtype
         for network in (self.model.G, self.model.D):
             start = to_numpy(network.theta).astype(host)
