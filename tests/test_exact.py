@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mutate import mutants
 
-from minigan import LSGAN, SGD, WGAN, Dense, LeakyReLU, Network
+from minigan import LSGAN, R3GAN, SGD, WGAN, Dense, LeakyReLU, Network
 from minigan.game import Game
 from minigan.lab import exact
 from minigan.lab.cli import main
@@ -27,7 +27,8 @@ def test_the_command_prints_what_is_equal(capsys):
     assert all(line.endswith(" equal") for line in proven)
     assert max(map(len, lines)) < 80
     numbers = "(1) (1a) (1b) (1c) (1d) (1e) (2) (2a) (2b) (5) (5a) (6) (6a) (9) (10) (11) (12) "
-    numbers += "(16) (19) (19a) (20) (21) (21a) (28) (29) (32) (33) (38) (13) (36) (37)"
+    numbers += "(13) (16) (19) (19a) (20) (21) (21a) (28) (29) (32) (33) (36) (37) (38) (42) "
+    numbers += "(43)"
     for number in numbers.split():
         assert any(line.split()[0] == number for line in proven), number
 
@@ -126,8 +127,8 @@ OWN = {  # the functions whose lines are proven, and the subjects that prove the
     "sgd": [(SGD, "update"), (Optimizer, "step")],
     "games": [(Game, "G_step D_step update D_update descend_G descend_D D_record add_penalty "
                      "score_real_and_fake D_gradient"),
-              (LSGAN, "D_loss G_loss report"), (Wasserstein, "D_loss G_loss report"),
-              (WGAN, "constrain")],
+              (R3GAN, "report penalty D_gradient"), (LSGAN, "D_loss G_loss report"),
+              (Wasserstein, "D_loss G_loss report"), (WGAN, "constrain")],
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-r"""SGD, and whole iterations of three games, on exact fractions: a part of `exact`."""
+r"""SGD, and whole iterations of four games, on exact fractions: a part of `exact`."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,6 +13,7 @@ from ..lsgan import LSGAN
 from ..network import Network
 from ..optim import SGD
 from ..penalty import zero_centred_penalty
+from ..r3gan import R3GAN
 from ..wgan import WGAN
 from .dual import draw, equal, gradient, score_slopes
 from .exact_layers import Bent, OwnDense
@@ -58,6 +59,19 @@ class Paired(Conditional, Game):
         return zero_centred_penalty(self.D, x_hat, 1.5, self.n_data)
 
 
+@dataclass(eq=False, kw_only=True, repr=False)
+class Squares(Conditional, R3GAN):
+    r"""R3GAN with squares for its logarithms; R1, R2 and the one pass are its own."""
+
+    def D_loss(self, s_real, s_fake):
+        d, m = s_real - s_fake - 1, len(s_real)
+        return (d * d).sum() / (2 * m), d / m, -d / m
+
+    def G_loss(self, s_real, s_fake):
+        loss, ds, _ = self.D_loss(s_fake, s_real)
+        return loss, ds
+
+
 def half(d):
     r"""Half the mean square."""
     return (d * d).sum() / Fraction(2 * len(d))
@@ -77,6 +91,12 @@ DEFINITIONS: dict = {
         lambda r, f, game: half(r - f - 1),
         lambda r, f, game: {"sums": 2 * mean(r - f - 1) - 3 * mean(r - f - 1)},
     ),
+    Squares: (
+        ("(19)", "(20)"),
+        lambda r, f, game: half(f - r - 1),
+        lambda r, f, game: half(r - f - 1),
+        lambda r, f, game: {"D(x)>D(G(z))": 1 + mean(r - f - 1)},
+    ),
     LSGAN: (
         ("(33)", "(32)"),
         lambda r, f, game: half(f - game.c),
@@ -93,16 +113,16 @@ DEFINITIONS: dict = {
 
 
 def of_games(rng, m, sizes):
-    r"""(19) to (21), (28), (29), (32), (33): whole iterations."""
+    r"""(19) to (21), (28), (29), (32), (33), (42), (43): whole iterations."""
     for cls in DEFINITIONS:
-        if cls is Paired and m > 2:
+        wide = cls in (Paired, Squares)  # by a condition
+        if wide and m > 2:
             continue  # the signs of so many rows have more patterns than a bound can bear
-        for way in ("plain", "one pass"):
-            play = Play(cls, rng, m, sizes[1:2] if cls is Paired else sizes[1:-1])
-            for _ in range(2):  # the second step has a velocity to go on with
-                play.draw_again(rng)
-                yield from play.iteration(way)
-            play.draw_again(rng)
+        for way, t in (("plain", 8), ("one pass", 62)):  # t / (t + 9) is 1/2 next, or 7/8
+            play = Play(cls, rng, m, sizes[1:2] if wide else sizes[1:-1])
+            play.draw_again(rng, t)
+            yield from play.iteration(way)
+            play.draw_again(rng, t)
             yield from play.second_step()
 
 
@@ -112,7 +132,8 @@ class Play:
     def __init__(self, cls, rng, m, hidden):
         self.m, self.name, self.hidden = m, cls.__name__, hidden
         self.numbers, self.L_G, self.L_D, self.report = DEFINITIONS[cls]
-        options = {"n_classes": 2} if cls is Paired else {}
+        self.wide = cls in (Paired, Squares)
+        options = {"n_classes": 2} if self.wide else {}
         widths = {"G_hidden": hidden, "D_hidden": hidden, "output": "linear", "scale": 2.0}
         self.game = game = cls(n_data=3, n_noise=2, dtype="float64", **widths, **options)
         for player in "GD":
@@ -120,35 +141,40 @@ class Play:
             size = sum(int(np.prod(shape)) for one in layers for shape in one.shapes)
             setattr(game, player, Network(layers, draw(rng, size)))
             setattr(game, f"{player}_optimizer", Descent(0.125, 0.5))
+        self.optimizers = game.G_optimizer, game.D_optimizer
         if cls is LSGAN:
             game.a, game.b, game.c = draw(rng, 3)
         elif cls is WGAN:
             game.clip = 6.0
+        elif cls is Squares:
+            game.gamma = 1.5
         game.ema_decay = 0.75
         self.degree = 4 * (len(hidden) + 2)
-        self.signs = (4 * sum(hidden) + 15 if cls is Paired else 3 * sum(hidden)) * m
+        self.signs = (4 * sum(hidden) + 15 if self.wide else 3 * sum(hidden)) * m
 
     def layers(self, player):
-        r"""A stack of Dense and LeakyReLU; Paired's D begins with a layer of one's own."""
+        r"""Dense and LeakyReLU; with a condition, D begins with a layer of one's own."""
         n, *widths, k = self.game.sizes()[player]
-        own = self.name == "Paired" and player == "D"
+        own = self.wide and player == "D"
         layers: list = [Bent(n)] if own else []
         for k_hidden in widths:
             layers += [Dense(n, k_hidden), LeakyReLU(0.25)]
             n = k_hidden
         return [*layers, OwnDense(n, k) if own else Dense(n, k)]
 
-    def draw_again(self, rng):
-        r"""Other rows and parameters: after a step these have too many digits."""
+    def draw_again(self, rng, t):
+        r"""Other rows, parameters and velocities, after t steps."""
         self.x, self.z, self.eps = (
             draw(rng, self.m, 3),
             draw(rng, self.m, 2),
             draw(rng, self.m, 1),
         )
-        self.c = draw(rng, self.m, 2) if self.name == "Paired" else None
+        self.c = draw(rng, self.m, 2) if self.wide else None
         for network in (self.game.G, self.game.D, self.game.G_average):
             network.theta = draw(rng, network.theta.size)
         self.theta_D = self.game.D.theta.copy()
+        for optimizer, network in zip(self.optimizers, (self.game.G, self.game.D)):
+            optimizer.load_state({"t": t, "v": draw(rng, network.theta.size)})
 
     def random(self, shape, dtype):
         r"""Stands in for the generator of the penalty's numbers."""
@@ -179,12 +205,16 @@ class Play:
         return self.L_D(*pair, self.game) + self.penalty(theta)
 
     def penalty(self, theta):
-        r"""(36) at points between the rows of a pair."""
-        if self.name != "Paired":
-            return Fraction(0)
-        between = self.eps * self.x + (1 - self.eps) * self.x_fake
-        g = score_slopes(lambda x: self.scores(theta, x), between)
-        return Fraction(3, 4) / self.m * (g * g).sum()
+        r"""(36) at points between the rows of a pair, or (42) at the rows themselves."""
+        at = {
+            "Paired": (self.eps * self.x + (1 - self.eps) * self.x_fake,),
+            "Squares": (self.x, self.x_fake),
+        }
+        P = Fraction(0)
+        for rows in at.get(self.name, ()):
+            g = score_slopes(lambda x: self.scores(theta, x), rows)
+            P = P + Fraction(3, 4) / self.m * (g * g).sum()
+        return P
 
     # ---- what is proven ----
 
@@ -192,8 +222,8 @@ class Play:
         r"""One iteration: the gradients, the record and where the networks went."""
         game, c = self.game, self.c
         before = [network.theta.copy() for network in (game.G, game.D, game.G_average)]
-        optimizers = game.G_optimizer, game.D_optimizer
-        velocity = [getattr(o, "v", 0) + 0 * t for o, t in zip(optimizers, before)]
+        optimizers = self.optimizers
+        velocity = [optimizer.v.copy() for optimizer in optimizers]
         self.x_fake = self.fakes(before[0])
         truth = gradient(self.loss_G, before[0]), gradient(self.loss_D, before[1])
         values = self.loss_G(before[0]), self.loss_D(before[1])
@@ -204,6 +234,8 @@ class Play:
         else:
             record, same = game.update(self.x, self.z, c, self), True
             numbers = "(21)", "(21)"
+        if self.name == "Squares":
+            numbers = numbers[0], "(42)" if way == "plain" else "(43)"
         name = f"{self.name}: {way}"
         for i, player in enumerate("GD"):
             right = equal((optimizers[i].dtheta, truth[i])) and same
@@ -223,7 +255,7 @@ class Play:
         r"""Whether the record has what the game reports, and its penalty."""
         pair = (self.scores(self.theta_D, rows) for rows in (self.x, self.x_fake))
         right = self.report(*pair, self.game)
-        if self.name == "Paired":
+        if self.wide:
             right["penalty"] = self.penalty(self.theta_D)
         return equal(*((record[key], value) for key, value in right.items()))
 
@@ -233,7 +265,9 @@ class Play:
         if self.name == "WGAN":
             after[1] = np.vectorize(lambda a: min(max(a, -6), 6), otypes=[object])(after[1])
             signs += 2 * len(after[1])  # which bound a number is at, or none
-        after.append(before[2] + (after[0] - before[2]) / 4)
+        t = self.game.G_optimizer.t
+        beta = min(Fraction(self.game.ema_decay), Fraction(t, t + 9))
+        after.append(before[2] + (1 - beta) * (after[0] - before[2]))
         now = [network.theta for network in (self.game.G, self.game.D, self.game.G_average)]
         what = f"{name}, where the networks went"
         yield "(19a)", what, self.degree, signs, equal(*zip(now, after))
