@@ -19,14 +19,25 @@ SWAPS = {
 
 def mutants(function, cls=None):
     """(description, mutated function) for each single change; cls: for a method's super()."""
-    source = textwrap.dedent(inspect.getsource(function))
-    tree = ast.parse(source)
-    for line, change, mutated in changes(tree):
-        ast.fix_missing_locations(mutated)
-        space = dict(function.__globals__)
-        exec(compile(mutated, f"<mutant of {function.__qualname__}>", "exec"), space)
-        made = space[function.__name__]
-        yield f"{function.__qualname__}, line {line}: {change}", made
+    for line, change, mutated in changes(tree_of(function)):
+        yield f"{function.__qualname__}, line {line}: {change}", remade(function, cls, mutated)
+
+
+def tree_of(function):
+    return ast.parse(textwrap.dedent(inspect.getsource(function)))
+
+
+def remade(function, cls=None, tree=None):
+    """The function that a tree defines, by default its own, in the place of another one.
+
+    It is defined in a function with a variable `__class__`, which is where super() looks.
+    """
+    name, space = function.__name__, dict(function.__globals__)
+    outer = ast.parse(f"def outer(__class__):\n    return {name}")
+    outer.body[0].body.insert(0, (tree or tree_of(function)).body[0])
+    ast.fix_missing_locations(outer)
+    exec(compile(outer, f"<mutant of {function.__qualname__}>", "exec"), space)
+    return space["outer"](cls)
 
 
 def changes(tree):

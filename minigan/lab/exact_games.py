@@ -124,6 +124,10 @@ def of_games(rng, m, sizes):
             yield from play.iteration(way)
             play.draw_again(rng, t)
             yield from play.second_step()
+            if cls is Squares and way == "one pass":
+                play.game.gamma = 0.0
+                play.draw_again(rng, t)
+                yield from play.iteration(way)
 
 
 class Play:
@@ -204,6 +208,11 @@ class Play:
         pair = (self.scores(theta, rows) for rows in (self.x, self.x_fake))
         return self.L_D(*pair, self.game) + self.penalty(theta)
 
+    @property
+    def weight(self):
+        r"""Half the γ of the penalty."""
+        return Fraction(getattr(self.game, "gamma", 1.5)) / 2
+
     def penalty(self, theta):
         r"""(36) at points between the rows of a pair, or (42) at the rows themselves."""
         at = {
@@ -213,7 +222,7 @@ class Play:
         P = Fraction(0)
         for rows in at.get(self.name, ()):
             g = score_slopes(lambda x: self.scores(theta, x), rows)
-            P = P + Fraction(3, 4) / self.m * (g * g).sum()
+            P = P + self.weight / self.m * (g * g).sum()
         return P
 
     # ---- what is proven ----
@@ -255,7 +264,7 @@ class Play:
         r"""Whether the record has what the game reports, and its penalty."""
         pair = (self.scores(self.theta_D, rows) for rows in (self.x, self.x_fake))
         right = self.report(*pair, self.game)
-        if self.wide:
+        if self.wide and self.weight:
             right["penalty"] = self.penalty(self.theta_D)
         return equal(*((record[key], value) for key, value in right.items()))
 
