@@ -39,7 +39,7 @@ def test_exact_proofs_have_no_dtype(capsys):
 
 
 def test_a_wrong_line_is_not_equal(capsys, monkeypatch):
-    monkeypatch.setattr(exact, "CASES", SMALL)
+    monkeypatch.setattr(exact, "CASES", SMALL[1:2])
     monkeypatch.setattr(Dense, "dx", lambda self, dy, x, y, W, b=None: 2 * (dy @ W.T))
     assert main(["gradcheck", "--exact"]) == 1
     lines = capsys.readouterr().out.splitlines()
@@ -149,11 +149,8 @@ def functions():
     yield "networks", module, "layer_gradient", layer_gradient
 
 
-SMALL = (
-    (1, (2, 1, 1)),
-    (2, (2, 1, 1)),
-    (2, (2, 3, 2)),
-)  # cases that reject most mutants at once
+# cases that reject most mutants at once
+SMALL = (1, (2, 1, 1)), (2, (2, 1, 1)), (2, (2, 3, 2))
 
 
 def proven(subject):
@@ -209,7 +206,7 @@ def remembered(gradient):
 
 def test_the_functions_made_anew_without_a_change_are_proven(monkeypatch):
     """So a mutant is rejected by its change, and not since it was made from a tree."""
-    monkeypatch.setattr(exact, "CASES", SMALL)
+    monkeypatch.setattr(exact, "CASES", SMALL[1:2])
     for _, owner, name, function in functions():
         monkeypatch.setattr(owner, name, remade(function, owner))
     assert all(proof.passed for proof in exact.each_proof())
