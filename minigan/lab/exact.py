@@ -233,7 +233,6 @@ def of_penalty(rng, m, sizes) -> Lines:
     for n in (None, max(1, sizes[0] - 1)):
 
         def value(theta, n=n):
-            r"""(36) by forward passes: the slopes are dual numbers of a second kind."""
             g = score_slopes(lambda x: Network(D.layers, theta).forward(x)[-1], x)[:, :n]
             return Fraction(gamma) / (2 * m) * (g * g).sum()
 
