@@ -58,6 +58,7 @@ DOWNLOAD_EXAMPLES = """examples:
 GRADCHECK_EXAMPLES = """examples:
   minigan gradcheck
   minigan gradcheck --backend cupy --dtype float32
+  minigan gradcheck --exact                  what is rational, on fractions, by ==
 """
 BOOK_EXAMPLES = """examples:
   python docs/build.py && minigan book   build the book, then read it
@@ -229,11 +230,12 @@ def add_download(subs):
 
 def add_gradcheck(subs):
     r"""`minigan gradcheck`."""
-    run, defaults = commands.gradcheck_command, {"dtype": "float64", "backend": None}
+    run, defaults = commands.gradcheck_command, {"dtype": None, "backend": None, "exact": False}
     text = "prove every derivative"
     sub = add_command(subs, "gradcheck", text, GRADCHECK_EXAMPLES, run, **defaults)
     sub.add_argument("--dtype", choices=["float64", "float32"], help="default float64")
     sub.add_argument("--backend", choices=BACKENDS, help="where the passes are computed")
+    sub.add_argument("--exact", action="store_true", help="on exact fractions, by ==")
 
 
 def add_book(subs):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import RunError
+from ..errors import MiniganError, RunError
 from .folder import OWN
 from .session import load_data
 
@@ -106,8 +106,17 @@ def download_command(args):
 
 def gradcheck_command(args):
     r"""`minigan gradcheck`: print the table; the exit status is 1 if a proof failed."""
+    from . import exact
     from .proofs import proofs, table
 
+    if args.exact:
+        if args.backend or args.dtype:
+            raise MiniganError("--exact: runs on fractions; leave out --dtype and --backend")
+        equal = exact.exact_proofs()
+        print("what is rational in minigan, on exact fractions, by its own lines\n")
+        print("\n".join(exact.table(equal)))
+        return int(not all(proof.passed for proof in equal))
+    args.dtype = args.dtype or "float64"
     proven = proofs(args.dtype, args.backend)
     how = "by forward passes alone" if args.dtype == "float64" else "by the same in float64"
     print(f"every derivative of minigan in {args.dtype}, measured {how}\n")
