@@ -137,6 +137,8 @@ def require_shapes(layer, params):
     got = getattr(layer, "shapes", None)
     if got is None and params:
         raise MiniganError(f"{name}: expected a layer with shapes, here {shapes}; it has none")
+    if got and not params:
+        raise MiniganError(f"{name}: expected parameters of the shapes {got} after x, got none")
     if params and [tuple(shape) for shape in got] != shapes:
         raise MiniganError(f"{name}.shapes: expected {shapes}, got {got}")
 

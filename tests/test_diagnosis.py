@@ -259,6 +259,11 @@ def test_shapes_that_are_not_the_parameters_are_named():
         check_layer(PReLU(3), X, np.ones(4))
 
 
+def test_a_layer_without_its_parameters_is_refused():
+    with pytest.raises(MiniganError, match=r"^Dense: .* shapes \(\(3, 2\), \(2,\)\) after x"):
+        check_layer(Dense(3, 2), np.ones((4, 3)))
+
+
 # ---- networks and whole steps ----
 
 
