@@ -175,7 +175,7 @@ class Looks:
             k > 1
             and all(len(each) == k for each in shares)
             and all(isinstance(each, int) for each in steps)
-            and all(isinstance(each, (int, str)) for each in self.classes)
+            and {type(each) for each in self.classes} in ({int}, {str})
             and all(low < high for low, high in zip(steps, steps[1:]))
             and all(0 <= p <= 1 for p in numbers)
         )

@@ -53,6 +53,7 @@ def labels_of(asked, config, values):
         known = {str(value): value for value in values.tolist()}
     elif len(known) == len(values):
         known = {str(value): value for value in values.tolist()} | known
+    asked = [label.lstrip("0") or "0" if label.isdecimal() else label for label in asked]
     wrong = [label for label in asked if label not in known]
     if wrong:
         names = config.class_names

@@ -22,7 +22,7 @@ from ..errors import DataError, real_number, whole_number
 from .download import known_mnist, mnist_folder
 from .files import why
 from .idx import INSIDE, choose_set, file_name, find_idx, read_idx, what_is_missing
-from .own import READ, load_own
+from .own import load_own
 from .pixels import Layout, rows_of
 from .source import Reading, Source, naming
 
@@ -162,12 +162,16 @@ def _place_of(name):
     path = os.path.expanduser(path)
     if os.path.isdir(path):
         return Path(_absolute(path)), chosen
+    known = ", ".join((*DIGITS, *MIXTURES))
     if os.path.basename(name) != name or "." in name:
         raise DataError(
-            f"data: there is no {name}, or not any more; name with --data where the data are: "
-            f"{READ}"
+            f"data: there is no {name}, or not any more; name with --data where it is, or one of "
+            f"{known}"
         )
-    raise DataError(f"data: expected {READ}, got {name!r}")
+    raise DataError(
+        f"data: expected {known}, a folder of images, or an .npz, .npy, .csv or IDX file, got "
+        f"{name!r}"
+    )
 
 
 def _read_images(path, reading):

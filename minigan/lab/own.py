@@ -29,10 +29,7 @@ from .tables import read_table
 
 SPLITS = ("train", "")  # of a file that may be trained on
 TABLES = (".csv", ".tsv", ".txt", ".data")
-READ = (
-    "a folder of images (PNG, JPEG, BMP, GIF, WebP), .npy, .npz, .csv and IDX files, and data "
-    "called mnist5k, mnist, ring and grid"
-)
+READ = "images (PNG, JPEG, BMP, GIF, WebP), .npz, .npy, .csv and IDX files"
 BEGINNINGS = {  # of a file that is not read: what it is, and what would work
     b"\x80": "a pickle, which may run programs and is not opened; save arrays with numpy.savez",
     b"PK\3\4": "a zip archive; unpack it, and give the folder",
@@ -266,4 +263,4 @@ def what_it_is(path):
     for head, what in BEGINNINGS.items():
         if start.startswith(head):
             return what
-    return f"not of a kind that minigan reads, which are {READ}"
+    return f"not of a kind that minigan reads: {READ}"

@@ -41,10 +41,10 @@ def begin(options, asked):
     folder = options.get("out") or default_folder(config)
     state = TrainState(config.seed)
     records = train(model, data, config.steps, config.batch_size, state=state)
-    if data.source.folder and not options.get("quiet"):
-        print("\n".join(told_of(data)))
     with hold_new(folder, options.get("overwrite", False)):
         run = Run.create(folder, config, model, state, data)
+        if data.source.folder and not options.get("quiet"):
+            print("\n".join(told_of(data)))
         return train_loop(run, records, model, state, data, options.get("quiet"), asked)
 
 
