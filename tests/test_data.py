@@ -887,8 +887,8 @@ def test_a_folder_of_something_else_says_what_is_in_it(tmp_path):
         with pytest.raises(DataError) as error:
             load(tmp_path)
         assert str(error.value) == (
-            f"data: {tmp_path} holds {names}; minigan reads images (PNG, JPEG, BMP, GIF, WebP), "
-            ".npz, .npy, .csv and IDX files"
+            f"data: {tmp_path} holds {names}; minigan reads images (PNG, JPEG, BMP, GIF, "
+            "WebP), .npz, .npy, .csv and IDX files"
         )
         write(tmp_path / "c.png2", b"")
 

@@ -165,8 +165,8 @@ def _place_of(name):
     known = ", ".join((*DIGITS, *MIXTURES))
     if os.path.basename(name) != name or "." in name:
         raise DataError(
-            f"data: there is no {name}, or not any more; name with --data where it is, or one of "
-            f"{known}"
+            f"data: there is no {name}, or not any more; name with --data where it is, or one "
+            f"of {known}"
         )
     raise DataError(
         f"data: expected {known}, a folder of images, or an .npz, .npy, .csv or IDX file, got "
