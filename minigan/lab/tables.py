@@ -21,7 +21,7 @@ from .pixels import are_bytes, pictures_side
 
 LABELS = ("label", "labels", "class", "target", "species")
 COUNTS = ("", "id", "index", "unnamed: 0")  # a first column that only counts the rows
-DELIMITERS = ",;\t|"
+DELIMITERS = "\t;|,"  # in this order: with semicolons, commas may be decimal ones
 LONGEST = 2**22  # characters of a line: a picture of 128 x 128 in colour has 200,000
 LONGEST_LABEL = 100
 MISSING = "a number is missing; leave such rows out"
@@ -104,15 +104,15 @@ class Lines:
 
 def delimiter_of(line):
     r"""What stands between the cells of a line; None is any blanks."""
-    found = max(DELIMITERS, key=line.count)
-    return found if found in line else None
+    return next((each for each in DELIMITERS if each in line), None)
 
 
 def cells(line, delimiter):
     r"""The cells of a line, without the quotes around them."""
-    if delimiter is None:
-        return line.lstrip("# ").split() if line.startswith("#") else line.split()
     line = line.lstrip("# ") if line.startswith("#") else line
+    if delimiter is None:
+        return line.split()
+    line = line.replace(",", ".") if delimiter == ";" else line
     return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
 
 
@@ -150,8 +150,8 @@ def numbers(lines, delimiter, width, kept, column):
         raise DataError("it has labels and no numbers")
     found, labels, count = [], [], max(1, 2**16 // len(kept))
     for at, line in lines:
-        quoted = '"' in line or delimiter is None
-        row = cells(line, delimiter) if quoted else line.split(delimiter)
+        plainly = delimiter in (",", "\t") and '"' not in line
+        row = line.split(delimiter) if plainly else cells(line, delimiter)
         if len(row) != width:
             raise DataError(f"line {at}: expected {width} cells as above, got {len(row)}")
         if column is not None:
