@@ -92,7 +92,7 @@ def images_of(folder, images, reading, name, held_out=Source.held_out):
     if transparent:
         other = {"white": "black", "black": "white"}[reading.background]
         told = (
-            f"{transparent:,} images are transparent in places and lie on {reading.background} "
+            f"{transparent:,} of them transparent in places, laid on {reading.background} "
             f"(--background {other} for the other)"
         )
     source = Source(folder, "test images", held_out, names=names, told=told)
