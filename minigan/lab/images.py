@@ -41,7 +41,7 @@ def find_images(folder):
         inside = todo.pop()
         for entry in entries(os.path.join(folder, *inside)):
             names = (*inside, entry.name)
-            if entry.is_dir():
+            if os.path.isdir(entry.path):
                 real = os.path.realpath(entry.path)
                 if len(names) <= DEEPEST and real not in seen:  # a link may lead back
                     seen.add(real)

@@ -13,6 +13,7 @@ labels, train and test.
 """
 
 import contextlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -216,14 +217,16 @@ def the_file_in(folder):
     if found:
         listed = ", ".join(path.name for path in found[:4]) + ", …" * (len(found) > 4)
         raise DataError(f"data: {folder} holds {listed}; choose one, as in {found[0]}")
-    names = [plain(entry.name) + "/" * entry.is_dir() for entry in entries(folder)]
+    names = [plain(entry.name) + "/" * os.path.isdir(entry.path) for entry in entries(folder)]
     listed = ", ".join(names[:4]) + ", …" * (len(names) > 4)
     raise DataError(f"data: {folder} holds {listed or 'nothing'}; minigan reads {READ}")
 
 
 def files_in(folder):
     r"""The files in a folder, in order."""
-    return [Path(folder) / entry.name for entry in entries(folder) if entry.is_file()]
+    return [
+        Path(folder) / entry.name for entry in entries(folder) if os.path.isfile(entry.path)
+    ]
 
 
 def kind_of(path):
