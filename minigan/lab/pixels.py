@@ -30,6 +30,17 @@ class Layout:
 
 def layout_of(array, reading, turned=False):
     r"""The `Layout` of training rows in an array; raises DataError with what would work."""
+    check_rows(array)
+    shape = array.shape[1:]
+    if array.ndim < 3:
+        shape = seen_as(array, reading)
+    elif array.ndim == 4 and shape[2] not in (1, 3, 4) and shape[0] not in (1, 3):
+        raise DataError(f"expected 1, 3 or 4 colours, got shape {array.shape}")
+    return Layout(shape, divisor_of(array) if shape else 1.0, turned)
+
+
+def check_rows(array):
+    r"""Raises DataError if these are neither rows nor pictures of real numbers."""
     if array.dtype.kind not in "biuf":
         raise DataError(f"expected real numbers, got {array.shape} of {array.dtype}")
     if array.size == 0 or array.ndim not in (1, 2, 3, 4):
@@ -37,12 +48,6 @@ def layout_of(array, reading, turned=False):
             "expected rows (n, d), pictures (n, height, width) or (n, height, width, 3), got "
             f"shape {array.shape}"
         )
-    shape = array.shape[1:]
-    if array.ndim < 3:
-        shape = seen_as(array, reading)
-    elif array.ndim == 4 and shape[2] not in (1, 3, 4) and shape[0] not in (1, 3):
-        raise DataError(f"expected 1, 3 or 4 colours, got shape {array.shape}")
-    return Layout(shape, divisor_of(array) if shape else 1.0, turned)
 
 
 def seen_as(array, reading):
@@ -104,6 +109,7 @@ def divisor_of(array):
 
 def rows_of(array, layout, reading):
     r"""(rows (n, d) in float32, image_shape or None) of an array of that layout."""
+    check_rows(array)
     if layout.shape is None:
         if reading.grey is not None or reading.size:
             raise DataError("holds points, which have no size and no colour")
