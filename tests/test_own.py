@@ -880,6 +880,25 @@ def test_test_rows_are_measured_in_the_units_of_the_training_rows(place):
     assert load("m.npz").source.held_out(9).x == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize(
+    ("x_test", "says"),
+    [
+        (np.array(3), "expected rows (n, d)"),
+        (np.ones((3, 8, 7)), "expected rows of (8, 8), got shape (3, 8, 7)"),
+        (np.array([["a"]]), "expected real numbers, got (1, 1) of <U1"),
+        (
+            np.full((3, 8, 8), 999),
+            "expected pixels in [0, 1], got values from 3.91765 to 3.91765",
+        ),
+    ],
+)
+def test_test_rows_that_are_none_are_refused(place, x_test, says):
+    np.savez("m.npz", x_train=pixels(4, 8, 8), x_test=x_test)
+    with pytest.raises(DataError, match="m.npz: ") as error:
+        load("m.npz").source.held_out(9)
+    assert says in str(error.value)
+
+
 def test_what_is_emnists_is_stood_upright_in_tables_too(place):
     rows = pixels(3, 64)
     rows[0, :9] = [255, *range(8)]
