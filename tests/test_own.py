@@ -373,6 +373,10 @@ BAD = {
         lambda p: text(p / "m/x.npy", npy(np.ones((0, 3)))),
         "x.npy: expected rows (n",
     ),
+    "large pictures": (
+        lambda p: text(p / "m/x.npy", npy(pixels(2, 200, 90))),
+        "m/x.npy: holds pictures of 200 x 90; those of more than 128 x 128 are too large to learn",
+    ),
     "five axes": (
         lambda p: text(p / "m/x.npy", npy(np.ones((2,) * 5))),
         "x.npy: expected rows (n, d), pictures (n, height, width) or (n, height, width, 3)",
@@ -1017,6 +1021,16 @@ def test_idx_files_belong_together_by_their_names(place):
     data = load("mine.train.images")
     assert data.labels.tolist() == [0] * 9
     assert len(data.source.held_out(9)) == 9
+
+
+def test_pictures_under_mnists_names_are_scaled_and_coloured_too(place):
+    levels = np.arange(9, dtype="u1").repeat(16).reshape(9, 4, 4) * 20
+    for name in ("train", "t10k"):
+        Path(f"{name}-images-idx3-ubyte").write_bytes(idx(levels))
+    data = load(place, size=2, grey=False)
+    assert data.image_shape == (2, 2, 3)
+    assert data.x == pytest.approx(levels[:, :1, 0].repeat(12, 1) / 255, abs=1e-6)
+    assert data.source.held_out(9).image_shape == (2, 2, 3)
 
 
 def test_a_place_is_absolute_and_has_a_short_label(place, monkeypatch):

@@ -18,6 +18,7 @@ from .source import BACKGROUNDS
 GUIDE = """minigan trains small GANs in NumPy; every gradient is derived by hand.
 
   minigan train gan                 draws digits in half a minute, then names a report to open
+  minigan train gan --data photos/ --size 28   your own images, arrays, tables
   minigan train r3gan --data ring   eight spots on a circle: which are found, which are lost?
   minigan compare RUN RUN           two runs side by side
   minigan evaluate RUN              what its samples are worth, beside genuine data

@@ -115,7 +115,7 @@ def header(file):
     r"""(shape, whether in Fortran's order, dtype) that an open .npy file declares."""
     start = file.read(8)
     if start[:6] != MAGIC:
-        raise DataError(f"expected NumPy's {MAGIC}, got {start[:6]}")
+        raise DataError(f"expected NumPy's {MAGIC!r}, got {start[:6]!r}")
     size = file.read(2 if start[6] == 1 else 4)
     length = struct.unpack("<H" if start[6] == 1 else "<I", size)[0]
     if length > LARGEST_HEADER:

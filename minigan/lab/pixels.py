@@ -7,7 +7,7 @@ import numpy as np
 
 from ..arrays import check_memory
 from ..errors import DataError
-from .source import BACKGROUNDS, coded
+from .source import BACKGROUNDS, LARGEST_SIDE, coded
 
 SEEN = 64  # a row of fewer numbers is never taken for a picture, unless a size is given
 BRIGHT = 64  # a set of pictures of which no pixel is brighter counts in other units than 255
@@ -121,6 +121,11 @@ def rows_of(array, layout, reading):
     x = x.reshape(len(x), *layout.shape)
     x = x.swapaxes(1, 2) if layout.turned else x
     x = coloured(x if x.ndim == 4 else x[..., None], reading)
+    if not reading.size and max(x.shape[1:3]) > LARGEST_SIDE:
+        raise DataError(
+            f"holds pictures of {x.shape[1]} x {x.shape[2]}; those of more than {LARGEST_SIDE} x "
+            f"{LARGEST_SIDE} are too large to learn from; --size 28 crops and scales them"
+        )
     if reading.size not in ((), x.shape[1:3]):
         x = np.stack([scaled(picture, reading.size) for picture in x])
     shape = x.shape[1:] if x.shape[3] == 3 else x.shape[1:3]

@@ -4,8 +4,8 @@ import shlex
 
 from .models import FROM_DATA, parameters_of, recipe
 
-OPTIONS = ("data", "data_dir", "size", "grey", "background")  # of a run, not of its model
-OPTIONS += ("steps", "batch_size", "seed")
+READING = ("size", "grey", "background")  # of pictures of one's own
+OPTIONS = ("data", "data_dir", *READING, "steps", "batch_size", "seed")  # not of the model
 PLACES = ("data", "data_dir")  # where the data lie now is where they are looked for
 
 

@@ -12,13 +12,13 @@ from ..players import RATES
 from .config import Config
 from .files import plain
 from .models import build, checked, describe, parameters_of, recipe
+from .repeat import READING
 from .signals import stop_when_asked
 from .source import class_names
 from .streams import progress, say
 
 BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{remaining} left{postfix}]"
 PLACES = ("data", "data_dir")  # may have moved since
-READING = ("size", "grey", "background")  # how pictures are read
 AT_WILL = ("steps", "quiet", "resume", "backend", "out", "model", "command", *PLACES, *RATES)
 
 
