@@ -375,7 +375,7 @@ BAD = {
     ),
     "large pictures": (
         lambda p: text(p / "m/x.npy", npy(pixels(2, 200, 90))),
-        "m/x.npy: holds pictures of 200 x 90; those of more than 128 x 128 are too large to learn",
+        "m/x.npy: holds pictures of 200 x 90; those of more than 128 x 128 are too large ",
     ),
     "five axes": (
         lambda p: text(p / "m/x.npy", npy(np.ones((2,) * 5))),

@@ -122,9 +122,10 @@ def rows_of(array, layout, reading):
     x = x.swapaxes(1, 2) if layout.turned else x
     x = coloured(x if x.ndim == 4 else x[..., None], reading)
     if not reading.size and max(x.shape[1:3]) > LARGEST_SIDE:
+        h, w = x.shape[1:3]
         raise DataError(
-            f"holds pictures of {x.shape[1]} x {x.shape[2]}; those of more than {LARGEST_SIDE} x "
-            f"{LARGEST_SIDE} are too large to learn from; --size 28 crops and scales them"
+            f"holds pictures of {h} x {w}; those of more than {LARGEST_SIDE} x {LARGEST_SIDE} "
+            "are too large to learn from; --size 28 crops and scales them"
         )
     if reading.size not in ((), x.shape[1:3]):
         x = np.stack([scaled(picture, reading.size) for picture in x])
