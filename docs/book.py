@@ -86,6 +86,7 @@ def read():
         *theory,
         *proof,
         *(written(path, "class") for path in PAGES.glob("course.md")),
+        *(written(path, "lab") for path in PAGES.glob("own-data.md")),
         *(page for page in modules if page.part == "lab"),
     ]
 

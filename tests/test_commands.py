@@ -402,7 +402,7 @@ def test_arguments_are_those_of_the_program_unless_given(monkeypatch, capsys):
 LINES = {
     "train": [f"{name} " for name in MODELS],
     "sample": ["-n N", "--labels LABELS", "--seed SEED", "-o FILE"],
-    "evaluate": ["--n N", "--data FOLDER", "--data-dir DIR", "--seed SEED"],
+    "evaluate": ["--n N", "--data PATH", "--data-dir DIR", "--seed SEED"],
     "compare": ["RUN [RUN ...]", "-o FILE"],
     "download": ["--to DIR", "--url URL"],
     "gradcheck": ["--dtype {float64,float32}", "--backend {numpy,cupy}", "--exact"],
