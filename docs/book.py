@@ -101,6 +101,7 @@ def read():
         *proof,
         *(written(path, "course") for path in PAGES.glob("course.md")),
         *(page for page in modules if page.part == "ground"),
+        *(written(path, "lab") for path in PAGES.glob("own-data.md")),
         *(page for page in modules if page.part == "lab"),
         Page("sources", "sources", "Papers and books", text=SOURCES),
     ]

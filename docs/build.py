@@ -67,7 +67,9 @@ def index(site, out):
     """What the search needs, in two scripts: MiniSearch with its settings, and the texts."""
     stemmer = (NPM / "stemmer" / "index.js").read_text("utf-8").replace("export ", "")
     library = (NPM / "minisearch" / "dist" / "umd" / "index.js").read_text("utf-8")
-    library = re.sub(r"//# sourceMappingURL=.*", "", library)
+    library = re.sub(
+        r"//# sourceMappingURL=.*|/\*\*?\s.*?\*/|^ +", "", library, flags=re.S | re.M
+    )
     settings = (DOCS / "words.js").read_text("utf-8")
     (out / "minisearch.js").write_text("\n".join((library, stemmer, settings)), "utf-8")
     node = ["node", DOCS / "index.mjs", out / "minisearch.js"]

@@ -16,7 +16,8 @@ from minigan import (
     least_squares,
     wasserstein,
 )
-from minigan.gradcheck import central_difference, complex_step
+from minigan.gradcheck import check_layer
+from minigan.measure import central_difference, complex_step
 
 ROUNDING = 2.0**-53  # as small as a relative error is shown; below it is none
 
@@ -301,7 +302,46 @@ def step_sizes():
     )
 
 
+class Slip(Sigmoid):
+    """A sigmoid whose derivative is computed from x where y belongs."""
+
+    def dx(self, dy, x, y):
+        return dy * x * (1 - x)
+
+
+def checks():
+    """The error of each check of a right and of a wrong layer, beside its tolerance."""
+    draw, x = Drawing(480, 250), np.array([[0.5, -1.0, 2.0], [0.3, 1.2, -0.4]])
+    panel = Panel(draw, (150, 16, 312, 160), (1e-17, 10), (0, 1), "x")
+    ticks = {1e-16: "10⁻¹⁶", 1e-12: "10⁻¹²", 1e-8: "10⁻⁸", 1e-4: "10⁻⁴", 1: "1"}
+    panel.axes(ticks, {}, "relative error")
+    found = [check_layer(layer, x) for layer in (Sigmoid(), Slip())]
+    for row, (right, wrong) in enumerate(zip(*found)):
+        height = 0.87 - 0.25 * row
+        draw.text(
+            140, panel.at(1, height)[1] + 5, right.name.removeprefix("Sigmoid "), "ink", "end"
+        )
+        for cls, check in (("data", right), ("delta", wrong)):
+            panel.dots(cls, [(max(check.error, ROUNDING), height)], 6 if cls == "data" else 4)
+        if right.tolerance:
+            marks = [panel.at(right.tolerance, height + d) for d in (-0.07, 0.07)]
+            draw.path("ink d2", marks)
+    for at, cls, name in ((60, "data", "right"), (170, "delta", "wrong")):
+        draw.circle(f"{cls} dot", at, 236, 5)
+        draw.text(at + 12, 241, name, cls, "start")
+    draw.path("ink d2", [(286, 230), (286, 244)])
+    draw.text(298, 241, "tolerance", "ink", "start")
+    return draw.svg(
+        "The checks of a right layer and of a wrong one",
+        "For each check a line with the relative error on a logarithmic axis. Those of the "
+        "right layer lie at rounding, below 1e-15, far below the tolerance. Of the wrong "
+        "layer the derivative and its tangent lie near 1; the adjoint test compares the "
+        "mistake with itself and passes.",
+    )
+
+
 CURVES = {
+    "checks": checks,
     "slope": slope,
     "leaky-relu": leaky_relu,
     "bce": bce,

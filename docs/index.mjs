@@ -1,4 +1,4 @@
-// The texts of the book come in on stdin as JSON, [{id, title, page, href, text, code}, …]; their
+// The texts of the book come in on stdin as JSON, [{id, title, page, href, text, weight}, …]; their
 // index goes out on stdout. The argument names the script that the page loads too.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";

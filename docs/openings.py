@@ -62,10 +62,16 @@ OPENINGS = {
         "A game of two numbers, played by R3GAN: how far the players are from their "
         "equilibrium. The penalties R1 and R2 bring them to rest.",
     ),
-    "gradcheck": (
+    "measure": (
         "step-sizes",
         "The derivative of $x^4$ at 1.1, measured in three ways. A difference quotient has a "
         "best step, and even that costs digits. The complex step has no worst one.",
+    ),
+    "gradcheck": (
+        "checks",
+        "What `check_layer` finds of a sigmoid, and of one whose derivative takes its input "
+        "for its output. Right and wrong are far apart, so the tolerance leaves no room for "
+        "a doubt.",
     ),
     "data": (
         "batches",

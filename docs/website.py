@@ -131,13 +131,13 @@ class Site:
         name = f"{number}<span>{plain(each.short)}</span>"
         return f'<li><a href="{each.slug}.html"{here}>{name}</a>{inner}</li>'
 
-    def section(self, title, anchor, code=""):
+    def section(self, title, anchor):
         """What follows is text of a section, for the search."""
         href = f"{self.slug}.html{'#' * bool(anchor)}{anchor}"
         page = plain(next(page for page in self.pages if page.slug == self.slug).title)
         self.texts.append(
             {"id": len(self.texts), "title": words(title), "page": html.unescape(page)}
-            | {"href": href, "text": "", "code": code, "weight": self.weight}
+            | {"href": href, "text": "", "weight": self.weight}
         )
 
     def derivation(self, name, text):
@@ -163,7 +163,7 @@ class Site:
             where = f"{first}–{last}" if last > first else first
             label = f'<a href="#{name}">{label}</a><small>{where}</small>'
             head = f'<h{level} id="{name}">{label}</h{level}>'
-            self.section(" ".join(block.names), name, block.code)
+            self.section(" ".join(block.names), name)
             if level == 2 and name[0] != "_":
                 self.sections.append((f"<code>{name}</code>", name))
         prose = self.markdown(book.to_markdown(block.prose)) if block.prose else ""
@@ -198,8 +198,6 @@ class Site:
         for i, token in enumerate(tokens):
             if token.type == "heading_open":
                 self.anchor(token, tokens[i + 1])
-            if token.type in ("fence", "code_block"):
-                self.texts[-1]["code"] += "\n" + token.content
             if token.type != "inline":
                 continue
             insert = re.fullmatch(r"\[\[([\w-]+)(?:: (.+))?\]\]", token.content, re.S)
