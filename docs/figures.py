@@ -155,7 +155,30 @@ def dirac_eigenvalues():
     return svg(title, about, 640, 492, parts)
 
 
+def mpi_speedup():
+    """How many times as fast two processes are, by the model and as measured."""
+    page = run("mpi")
+    box, ticks = (60, 16, 430, 280), (0, 0.5, 1, 1.5, 2, 5, 7, 9, 11, 13)
+    labels = "log₂ of the rows of a batch", "times as fast as one process"
+    parts, point = plane(box, (4.7, 13.2), (0, 2), ticks, labels)
+    m, *curves = zip(*page["rows"])
+    for name, cls, values in zip(page["NETWORKS"], ("data", "tangent", "delta"), curves):
+        points = [point(math.log2(a), b) for a, b in zip(m, values)]
+        x, y = map(float, points[-1].split())
+        parts.append(f'<path class="{cls}" d="M{"L".join(points)}"/>')
+        parts.append(f'<text class="{cls}" x="{x + 12}" y="{y}" dy="5">{name}</text>')
+    for a, b in page["measured"]:
+        x, y = point(math.log2(a), b).split()
+        parts.append(f'<circle class="data dot" cx="{x}" cy="{y}" r="5"/>')
+    about = (
+        "Three curves that rise with the batch toward 2: two processes that share memory, with "
+        "the measured points on it, then 10 Gbit/s and 1 Gbit/s, which pass 1 ever later."
+    )
+    return svg("Two processes beside one, by the cost model", about, 640, 340, parts)
+
+
 MEASURED = {
+    "mpi-speedup": mpi_speedup,
     "stall": stall,
     "dirac-paths": dirac_paths,
     "dirac-eigenvalues": dirac_eigenvalues,
