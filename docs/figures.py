@@ -5,6 +5,7 @@ those of the other files, in docs/figures.
 """
 
 import doctest
+import math
 import re
 
 import book
