@@ -5,7 +5,6 @@ those of the other files, in docs/figures.
 """
 
 import doctest
-import math
 import re
 
 import book
@@ -159,23 +158,20 @@ def dirac_eigenvalues():
 def mpi_speedup():
     """How many times as fast two processes are, by the model and as measured."""
     page = run("mpi")
-    box, ticks = (60, 16, 430, 280), (0, 0.5, 1, 1.5, 2, 5, 7, 9, 11, 13)
-    labels = "log₂ of the rows of a batch", "times as fast as one process"
-    parts, point = plane(box, (4.7, 13.2), (0, 2), ticks, labels)
     m, *curves = zip(*page["rows"])
-    for name, cls, values in zip(page["NETWORKS"], ("data", "tangent", "delta"), curves):
-        points = [point(math.log2(a), b) for a, b in zip(m, values)]
-        x, y = map(float, points[-1].split())
-        parts.append(f'<path class="{cls}" d="M{"L".join(points)}"/>')
-        parts.append(f'<text class="{cls}" x="{x + 12}" y="{y}" dy="5">{name}</text>')
-    for a, b in page["measured"]:
-        x, y = point(math.log2(a), b).split()
-        parts.append(f'<circle class="data dot" cx="{x}" cy="{y}" r="5"/>')
-    about = (
+    drawing = Drawing(480, 290)
+    panel = Panel(drawing, (60, 16, 290, 215), (m[0], m[-1]), (0, 2), "x")
+    labels = "rows of a batch", "times as fast as one process"
+    panel.axes({2**k: f"{2**k:,}" for k in (5, 7, 9, 11, 13)}, [0, 0.5, 1, 1.5, 2], *labels)
+    for cls, name, values in zip(("data", "tangent", "delta"), page["NETWORKS"], curves):
+        panel.curve(cls, m, values)
+        panel.text(m[-1], values[-1], name, cls, dx=10)
+    panel.dots("data", page["measured"], 5)
+    return drawing.svg(
+        "Two processes beside one, by the cost model",
         "Three curves that rise with the batch toward 2: two processes that share memory, with "
-        "the measured points on it, then 10 Gbit/s and 1 Gbit/s, which pass 1 ever later."
+        "the measured points on it, then 10 Gbit/s and 1 Gbit/s, which pass 1 ever later.",
     )
-    return svg("Two processes beside one, by the cost model", about, 640, 340, parts)
 
 
 MEASURED = {
