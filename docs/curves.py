@@ -319,7 +319,11 @@ def checks():
     for row, (right, wrong) in enumerate(zip(*found)):
         height = 0.87 - 0.25 * row
         draw.text(
-            140, panel.at(1, height)[1] + 5, right.name.removeprefix("Sigmoid "), "ink", "end"
+            140,
+            panel.at(1, height)[1] + 5,
+            "adjoint" if right.method == "adjoint" else right.name,
+            "ink",
+            "end",
         )
         for cls, check in (("data", right), ("delta", wrong)):
             panel.dots(cls, [(max(check.error, ROUNDING), height)], 6 if cls == "data" else 4)

@@ -78,7 +78,7 @@ class Site:
             text = f'<article class="after">{text}</article>'
         return TEMPLATE.format(
             title=html.escape("minigan" if page.part == "front" else f"{page.title} · minigan"),
-            part=page.part,
+            part=page.part + " text" * (not page.blocks and page.part != "playground"),
             slug=page.slug,
             kicker=html.escape(" · ".join(filter(None, [page.kicker, page.file]))),
             heading=self.inline(page.title),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from browser import LOOK, ROOT, identifiers, require, require_modules
+from browser import GEOMETRY, LOOK, ROOT, identifiers, require, require_modules
 
 import minigan
 
@@ -262,7 +262,7 @@ def test_a_page_in_the_browser(site, context, slug):
     page.on("request", lambda request: asked.append(request.url))
     page.goto((site / f"{slug}.html").as_uri(), wait_until="load")
     page.evaluate("document.fonts.ready")
-    seen = page.evaluate(LOOK)
+    seen, lies = page.evaluate(LOOK), page.evaluate(GEOMETRY)
     page.close()
     assert not trouble
     assert [url for url in asked if not url.startswith((site.as_uri(), "data:"))] == []
@@ -270,6 +270,7 @@ def test_a_page_in_the_browser(site, context, slug):
     assert seen["errors"] == 0
     assert seen["formulas"] == seen["expected"]
     assert seen["clipped"] == []
+    assert [lies[what] for what in ("outside", "widths", "cut", "texts", "faint")] == [[]] * 5
     for link in seen["links"]:
         if link.startswith("https://"):
             continue

@@ -19,7 +19,7 @@ import trained
 PAGES = book.read()
 CHAPTERS = [page.slug for page in PAGES if page.chapter is not None and page.part == "book"]
 KINDS = ["index", "pictures", "layers", "penalty", "theory-4-gradient-penalty", "equations"]
-KINDS += ["bug-zoo", "course", "arrays", "cli", "metrics", "sources"]  # one of each kind
+KINDS += ["bug-zoo", "course", "own-data", "arrays", "cli", "sources"]  # one of each kind
 SCREENS = {
     "desk, light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
     "desk, dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
