@@ -1,39 +1,42 @@
 r"""How long an iteration takes on several processes, and which part of it is spent waiting.
 
-One process without MPI, and k processes by mpiexec, train the GAN of the given width in float32
-with Adam, each process on one core with one thread. An iteration of process r has three parts:
+The processes that mpiexec starts train the GAN of the given width, in float32 with Adam, each
+on a core of its own with one thread: one alone, without MPI, then two together, then four.
+An iteration of a process has three parts:
 
 | part | from | to |
 |---|---|---|
 | computing | the last Allreduce | this one: the gradients of m/k rows, and the step |
-| waiting | process r is at the Allreduce | the last process is |
-| exchange | the last process is | all have the sum: of the processes, the shortest time in it |
+| waiting | this process is at the Allreduce | the last one is |
+| exchange | the last one is at the Allreduce | all have the sum |
 
-In a round one number of processes is timed after another. Every time is the median over the
-iterations, and then over the rounds; a ratio is taken within its round. With more processes
-than cores (marked *) they wait for each other's cores, which says nothing of more machines.
-
-The comment under a line is the time of an Allreduce of one number, the latency of the cost
-model that the page on several processes derives.
+The processes that have no part in it sleep. Every round times each number of processes once,
+one after another. What is printed is the fastest round of each, since other work on a machine
+only adds to a time; "as fast" is the quotient of the fastest, and in brackets the median of
+the rounds' own quotients. Processes that share cores (marked *) wait for each other's, which
+says nothing of more machines. The latency is the time of an Allreduce of one number.
 
 examples:
-  python benchmarks/bench_mpi.py
-  python benchmarks/bench_mpi.py -k 1 2 -m 1024 --width 1024 --rounds 5
-  python benchmarks/bench_mpi.py -m 64 256 1024 --width 128
+  mpiexec -n 2 python benchmarks/bench_mpi.py
+  mpiexec -n 2 python benchmarks/bench_mpi.py -m 32 64 128 256 512 1024 --rounds 9
+  mpiexec -n 4 python benchmarks/bench_mpi.py -m 256 --width 128
 """
 
 import argparse
-import json
+import itertools
 import os
-import shutil
 import statistics
-import subprocess
-import sys
 import time
-from pathlib import Path
 
-HERE = os.cpu_count() if not hasattr(os, "sched_getaffinity") else len(os.sched_getaffinity(0))
-MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import numpy as np
+from mpi4py.MPI import COMM_WORLD as EVERY
+
+import minigan
+from minigan.lab.mpi import Processes
+
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
 class Timed:
@@ -48,51 +51,79 @@ class Timed:
         self.times.append((begun, time.perf_counter()))
         self.bytes = own.nbytes
 
-
-def worker(k, m, width, iterations):
-    """One process of k: process 0 prints the parts of an iteration as JSON."""
-    if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        rank = int(os.environ.get("PMI_RANK", os.environ.get("OMPI_COMM_WORLD_RANK", 0)))
-        os.sched_setaffinity(0, {cores[rank % len(cores)]})
-    import numpy as np
-
-    import minigan
-    from minigan.lab.mpi import Processes
-
-    processes, small = None, []
-    if k > 1:
-        from mpi4py.MPI import COMM_WORLD
-
-        comm = Timed(COMM_WORLD)
-        processes, one = Processes(comm), np.zeros(1)
+    def latency(self):
+        """Seconds of an Allreduce of one number."""
+        one = np.zeros(1)
         for _ in range(200):
-            comm.Allreduce(one, one + 0)
-        small, comm.times = [end - begun for begun, end in comm.times[100:]], []
-    model = minigan.GAN(G_hidden=(width, width), D_hidden=(width, width))
-    x = np.random.default_rng(0).random((4 * m, 784), "float32")
-    ends = [time.perf_counter()]
-    for _ in minigan.train(model, x, iterations + 2, m, processes=processes):
-        ends.append(time.perf_counter())
-    whole = np.diff(ends)[2:]  # the first iterations compile
-    if not processes:
-        print(json.dumps({"whole": float(np.median(whole)), "bytes": 0}))
-        return
-    within = np.diff(np.array(comm.times)[2:])[:, 0]
-    every, inside = np.array(COMM_WORLD.gather(whole)), np.array(COMM_WORLD.gather(within))
-    if not comm.rank:
-        parts = {"whole": every.max(0), "computing": every.mean(0) - inside.mean(0)}
-        parts |= {"exchange": inside.min(0), "waiting": inside.mean(0) - inside.min(0)}
-        found = {name: float(np.median(part)) for name, part in parts.items()}
-        print(json.dumps(found | {"bytes": comm.bytes, "small": float(np.median(small))}))
+            self.Allreduce(one, one + 0)
+        return statistics.median(end - begun for begun, end in self.times[-100:])
 
 
-def measure(k, m, width, iterations):
-    """What the worker's process 0 finds."""
-    command = [sys.executable, __file__, "--worker", *map(str, (k, m, width, iterations))]
-    command = command if k == 1 else [MPIEXEC, "-n", str(k), *command]
-    env = os.environ | dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
-    return json.loads(subprocess.run(command, env=env, check=True, capture_output=True).stdout)
+def sleep_until_all_are_here():
+    """A barrier at which nobody keeps a core busy."""
+    request = EVERY.Ibarrier()
+    while not request.Test():
+        time.sleep(0.002)
+
+
+class Team:
+    """The first k processes in training; the others have `records` of None."""
+
+    def __init__(self, k, m, width):
+        comm, self.records = EVERY.Split(int(k > EVERY.rank), EVERY.rank), None
+        if k > EVERY.rank:
+            self.comm = Timed(comm)
+            self.latency = self.comm.latency() if k > 1 else 0.0
+            model = minigan.GAN(G_hidden=(width, width), D_hidden=(width, width))
+            x = np.random.default_rng(0).random((2 * m, 784), "float32")
+            processes = Processes(self.comm) if k > 1 else None
+            self.records = minigan.train(model, x, 10**9, m, processes=processes)
+            self.run(2)  # in which loops are compiled
+
+    def run(self, iterations):
+        """{part: its median time} in process 0, of whatever the slowest process needed."""
+        self.comm.times, begun = [], time.perf_counter()
+        for _ in itertools.islice(self.records, iterations):
+            pass
+        whole = (time.perf_counter() - begun) / iterations
+        inside = np.array([end - begun for begun, end in self.comm.times] or [0.0])
+        wholes, insides = self.comm.comm.gather(whole), self.comm.comm.gather(inside)
+        if not self.comm.rank:
+            exchange = float(np.median(np.min(insides, axis=0)))
+            within = float(np.median(np.mean(insides, axis=0)))
+            return {
+                "whole": max(wholes),
+                "computing": statistics.mean(wholes) - float(np.mean(insides)),
+                "waiting": within - exchange,
+                "exchange": exchange,
+            }
+
+
+def measured(m, width, rounds, iterations):
+    """[{k: parts}] of each round, and {k: Team}, in process 0."""
+    ks = [k for k in (1, 2, 4, 8, 16, 32, 64) if k <= EVERY.size]
+    teams = {k: Team(k, m, width) for k in ks}
+    found = []
+    for _ in range(rounds):
+        found.append({})
+        for k, team in teams.items():
+            sleep_until_all_are_here()
+            if team.records:
+                found[-1][k] = team.run(iterations)
+    sleep_until_all_are_here()
+    return found, teams
+
+
+def show(m, found, teams):
+    """The lines of one batch size."""
+    for k, team in teams.items():
+        parts = min((f[k] for f in found), key=lambda one: one["whole"])
+        times = " | ".join(f"{1e3 * part:.1f}" for part in parts.values())
+        middle = statistics.median(f[1]["whole"] / f[k]["whole"] for f in found)
+        faster = f"{min(f[1]['whole'] for f in found) / parts['whole']:.2f} ({middle:.2f})"
+        sent, star = getattr(team.comm, "bytes", 0) / 1e6, "*" * (k > len(CORES or [0]))
+        latency = f"{1e6 * team.latency:.1f}"
+        print(f"| {m} | {k}{star} | {times} | {sent:.2f} | {latency} | {faster} |", flush=True)
 
 
 def main():
@@ -100,41 +131,21 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("-k", type=int, nargs="+", default=[1, 2, 4], help="processes")
     parser.add_argument("-m", type=int, nargs="+", default=[64, 256, 1024], help="rows")
     parser.add_argument("--width", type=int, default=1024, help="of each hidden layer")
-    parser.add_argument("--iterations", type=int, default=10, help="of a round")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--worker", type=int, nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--iterations", type=int, default=4, help="of a round")
     args = parser.parse_args()
-    if args.worker:
-        worker(*args.worker)
-        return
-    if not MPIEXEC:
-        parser.error("mpiexec is not here; pip install mpi4py mpich")
-    print(f"{HERE} cores; times in ms; the processes with * share cores")
-    print("| m | k | iteration | computing | waiting | exchange | MB sent | times as fast |")
-    print("|---|---|---|---|---|---|---|---|")
+    if CORES:
+        os.sched_setaffinity(0, {CORES[EVERY.rank % len(CORES)]})
+    if not EVERY.rank:
+        print("times in ms, the latency in µs")
+        print("| m | k | iteration | computing | waiting | exchange | MB | latency | as fast |")
+        print("|---|---|---|---|---|---|---|---|---|", flush=True)
     for m in args.m:
-        rounds = [
-            {k: measure(k, m, args.width, args.iterations) for k in args.k}
-            for _ in range(args.rounds)
-        ]
-        for k in args.k:
-            show(m, k, rounds)
-
-
-def show(m, k, rounds):
-    """A line of the table: medians over the rounds, each ratio taken within its round."""
-    middle = {name: statistics.median(r[k][name] for r in rounds) for name in rounds[0][k]}
-    parts = [middle.get(name, 0) for name in ("computing", "waiting", "exchange")]
-    parts[0] = parts[0] or middle["whole"]
-    times = " | ".join(f"{1e3 * part:.1f}" for part in (middle["whole"], *parts))
-    faster = statistics.median(r[min(r)]["whole"] / r[k]["whole"] for r in rounds)
-    star = "*" * (k > HERE)
-    print(f"| {m} | {k}{star} | {times} | {middle['bytes'] / 1e6:.2f} | {faster:.2f} |")
-    if "small" in middle:
-        print(f"<!-- an Allreduce of one number: {1e6 * middle['small']:.1f} us -->")
+        found, teams = measured(m, args.width, args.rounds, args.iterations)
+        if not EVERY.rank:
+            show(m, found, teams)
 
 
 if __name__ == "__main__":
