@@ -197,6 +197,7 @@ class Batches:
         self.rows = whole_number("rows", rows, "[0, inf)", DataError)
         self.x = to(data.x)
         self.labels = None if data.labels is None else to(data.labels)
+        self.out = None  # an array that the rows of x are written to, if there is one
         self._xp, self._epoch = array_namespace(self.x), None
 
     def __iter__(self):
@@ -210,6 +211,8 @@ class Batches:
             index = self._xp.concat([index, self._order(epoch + 1)[: stop - self.n]])
         self.rows += self.batch_size
         labels = None if self.labels is None else self._xp.take(self.labels, index)
+        if self.out is not None:
+            return np.take(self.x, index, axis=0, out=self.out, mode="clip"), labels
         return self._xp.take(self.x, index, axis=0), labels
 
     def _order(self, epoch):
