@@ -217,6 +217,7 @@ class Batches:
         self.x = to(data.x)
         self.labels = None if data.labels is None else to(data.labels)
         self.part = slice(None)  # of every batch, the rows that are given
+        self.out = None  # an array that the rows of x are written to, if there is one
         self._xp, self._epoch = array_namespace(self.x), None
 
     def __iter__(self):
@@ -230,6 +231,8 @@ class Batches:
             index = self._xp.concat([index, self._order(epoch + 1)[: stop - self.n]])
         self.rows, index = self.rows + self.batch_size, index[self.part]
         labels = None if self.labels is None else self._xp.take(self.labels, index)
+        if self.out is not None:
+            return np.take(self.x, index, axis=0, out=self.out, mode="clip"), labels
         return self._xp.take(self.x, index, axis=0), labels
 
     def _order(self, epoch):
