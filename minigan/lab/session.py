@@ -6,12 +6,16 @@ import shlex
 
 import numpy as np
 
+from ..data import describe_shape
 from ..errors import DivergedError, RunError
 from ..players import RATES
 from . import mpi
 from .config import Config
+from .files import plain
 from .models import build, checked, describe, parameters_of, recipe
+from .repeat import READING
 from .signals import stop_when_asked
+from .source import class_names
 from .streams import progress, say
 
 BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{remaining} left{postfix}]"
@@ -43,6 +47,8 @@ def begin(options, asked, processes=None):
     records = mpi.records(processes, model, data, config.steps, config.batch_size, state)
     with hold_new(folder, options.get("overwrite", False)):
         run = Run.create(folder, config, model, state, data)
+        if data.source.folder and not options.get("quiet"):
+            print("\n".join(told_of(data)))
         return train_loop(run, records, model, state, data, options.get("quiet"), asked)
 
 
@@ -75,6 +81,7 @@ def new_config(options):
     r"""The `Config` of a run from the options given, before its data are known."""
     name = options["model"]
     chosen = {key: options[key] for key in ("seed", "steps", "batch_size") if key in options}
+    chosen |= {key: options[key] for key in READING if key in options}
     data, data_dir = places({"data": "mnist5k"} | options)
     usual = {key: recipe(name, data)[key] for key in ("steps", "batch_size")}
     return Config(**usual | chosen, model=name, data=data, data_dir=data_dir)
@@ -92,6 +99,8 @@ def new_run(options):
     r"""(config, data, model) of a run that is to begin, from the options given."""
     config = new_config(options)
     data = load_data(config)
+    if "batch_size" not in options:
+        config.batch_size = min(config.batch_size, len(data))
     known, chosen = parameters_of(config.model), recipe(config.model, config.data) | options
     own = {key: value for key, value in chosen.items() if key in known}
     own |= {"n_data": data.x.shape[1], "output": "sigmoid" if data.image_shape else "linear"}
@@ -103,7 +112,24 @@ def new_run(options):
     config.parameters = describe(model)[1]
     config.image_shape = tuple(data.image_shape or ())
     config.classes, config.data_sha256 = class_values(data), fingerprint(data)
+    config.class_names = list(data.source.names)
     return config, data, model
+
+
+def told_of(data):
+    r"""How data of one's own were understood, in lines of text."""
+    shape, names = data.image_shape, class_names(data)
+    d = data.x.shape[1]
+    what = (
+        f"images of {describe_shape(shape)}" if shape else f"points of {d} column{'s'[: d - 1]}"
+    )
+    classes = data.describe_classes()
+    if data.source.names:
+        listed = ", ".join(names[:10]) + ", ..." * (len(names) > 10)
+        classes = f"the {len(names)} classes {listed}"
+    yield plain(f"{data.name}: {len(data):,} {what}, {classes}")
+    if data.source.told:
+        yield plain(data.source.told)
 
 
 def default_folder(config):
@@ -124,7 +150,8 @@ def check_same(options, run):
     saved = vars(config) | config.parameters
     for name, value in options.items():
         value = tuple(value) if isinstance(value, list) else value
-        if name not in AT_WILL and name in saved and saved[name] not in (value, None):
+        same = (value,) if name in READING else (value, None)
+        if name not in AT_WILL and name in saved and saved[name] not in same:
             raise RunError(
                 f"{folder} was begun with {name} = {saved[name]}, not {value}; "
                 "resume without that option, or begin another run with --out"
@@ -205,12 +232,13 @@ def load_data(config, moved_to=None, data_dir=None):
     from .loaders import load
 
     name = moved_to or config.data
-    data = load(name, data_dir or config.data_dir)
+    how = {key: getattr(config, key) for key in READING}
+    data = load(name, data_dir or config.data_dir, **how)
     drawn = name == config.data and data.source is not None and data.source.modes is not None
     if not drawn and config.data_sha256 not in ("", fingerprint(data)):
         raise DataError(
             f"data: {name} does not hold the rows that the run was begun "
-            "with; --data names the folder where they are"
+            "with; --data names the place where they are"
         )
     return data
 
