@@ -82,7 +82,8 @@ def plane(box, across, up, ticks, labels):
 def svg(title, about, width, height, parts):
     """A whole drawing, with its title and a description for those who cannot see it."""
     body = "\n".join(parts)
-    return f"""<svg class="plot large" viewBox="0 0 {width} {height}" role="img" aria-label="{title}">
+    box = f"0 0 {width} {height}"
+    return f"""<svg class="plot large" viewBox="{box}" role="img" aria-label="{title}">
 <title>{title}</title>
 <desc>{about}</desc>
 {body}
