@@ -82,8 +82,8 @@ def plane(box, across, up, ticks, labels):
 def svg(title, about, width, height, parts):
     """A whole drawing, with its title and a description for those who cannot see it."""
     body = "\n".join(parts)
-    box = f"0 0 {width} {height}"
-    return f"""<svg class="plot large" viewBox="{box}" role="img" aria-label="{title}">
+    box = f'viewBox="0 0 {width} {height}"'
+    return f"""<svg class="plot large" {box} role="img" aria-label="{title}">
 <title>{title}</title>
 <desc>{about}</desc>
 {body}
@@ -156,7 +156,27 @@ def dirac_eigenvalues():
     return svg(title, about, 640, 492, parts)
 
 
+def mpi_speedup():
+    """How many times as fast two processes are, by the model and as measured."""
+    page = run("mpi")
+    m, *curves = zip(*page["rows"])
+    drawing = Drawing(480, 290)
+    panel = Panel(drawing, (60, 16, 290, 215), (m[0], m[-1]), (0, 2), "x")
+    labels = "rows of a batch", "times as fast as one process"
+    panel.axes({2**k: f"{2**k:,}" for k in (5, 7, 9, 11, 13)}, [0, 0.5, 1, 1.5, 2], *labels)
+    for cls, name, values in zip(("data", "tangent", "delta"), page["NETWORKS"], curves):
+        panel.curve(cls, m, values)
+        panel.text(m[-1], values[-1], name, cls, dx=10)
+    panel.dots("data", page["measured"], 5)
+    return drawing.svg(
+        "Two processes beside one, by the cost model",
+        "Three curves that rise with the batch toward 2: two processes that share memory, with "
+        "the measured points on it, then 10 Gbit/s and 1 Gbit/s, which pass 1 ever later.",
+    )
+
+
 MEASURED = {
+    "mpi-speedup": mpi_speedup,
     "stall": stall,
     "dirac-paths": dirac_paths,
     "dirac-eigenvalues": dirac_eigenvalues,

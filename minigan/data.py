@@ -216,6 +216,7 @@ class Batches:
         self.rows = whole_number("rows", rows, "[0, inf)", DataError)
         self.x = to(data.x)
         self.labels = None if data.labels is None else to(data.labels)
+        self.part = slice(None)  # of every batch, the rows that are given
         self._xp, self._epoch = array_namespace(self.x), None
 
     def __iter__(self):
@@ -227,7 +228,7 @@ class Batches:
         index = self._order(epoch)[start : min(stop, self.n)]
         if stop > self.n:
             index = self._xp.concat([index, self._order(epoch + 1)[: stop - self.n]])
-        self.rows += self.batch_size
+        self.rows, index = self.rows + self.batch_size, index[self.part]
         labels = None if self.labels is None else self._xp.take(self.labels, index)
         return self._xp.take(self.x, index, axis=0), labels
 

@@ -62,7 +62,7 @@ class TrainState:
         return state
 
 
-def train(model, data, steps, batch_size=64, seed=0, state=None):
+def train(model, data, steps, batch_size=64, seed=0, state=None, processes=None):
     r"""Train until `state.step` is `steps`, yielding a record after each iteration.
 
     Nothing is trained before the records are asked for: iterate over them, or call `fit`.
@@ -75,6 +75,7 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
     batch_size : rows of real data, and of fakes, in a step.
     seed : of the batches and the noise; unused if `state` is given.
     state : a `TrainState` to go on from; updated before each record.
+    processes : those of `minigan.lab.mpi` that share every batch, or None.
 
     From here on the model runs by `accelerate`, with the same result.
     Raises DataError at once if the data does not suit the model, and DivergedError, while
@@ -86,9 +87,12 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
     check_fit(model, data)
     state = state or TrainState(seed)
     batches = Batches(data, batch_size, state.seed, state.rows, to=model.standardised)
+    model.processes, generators = processes, (state.rng, state.penalty_rng)
+    if processes:
+        batches.part, *generators = processes.share(batches.batch_size, *generators)
     keep_heap()
     accelerate(model)
-    return Training(model, steps, state, _records(model, batches, steps, state))
+    return Training(model, steps, state, _records(model, batches, steps, state, generators))
 
 
 class Training(Generator):
@@ -112,11 +116,11 @@ class Training(Generator):
         return f"<Training of a {type(self.model).__name__}: {taken}{how}>"
 
 
-def _records(model, batches, steps, state):
+def _records(model, batches, steps, state, generators):
     while state.step < steps:
         part = state.step / steps if model.lr_decay else 0.0
         with decayed(model, part), np.errstate(over="ignore", invalid="ignore"):
-            record = model.iteration(batches, state.rng, state.penalty_rng)
+            record = model.iteration(batches, *generators)
         record = {name: float(value.real) for name, value in record.items()}
         state.step += 1
         state.rows = batches.rows

@@ -9,6 +9,7 @@ import numpy as np
 from ..data import describe_shape
 from ..errors import DivergedError, RunError
 from ..players import RATES
+from . import mpi
 from .config import Config
 from .files import plain
 from .models import build, checked, describe, parameters_of, recipe
@@ -27,20 +28,23 @@ def train_command(args):
     options = vars(args)
     if options.get("resume") and options.get("overwrite"):
         raise RunError("--resume and --overwrite exclude each other")
-    with stop_when_asked() as asked:
-        return (resume if options.get("resume") else begin)(options, asked)
+    with stop_when_asked() as asked, mpi.joined(asked) as processes:
+        if processes and processes.comm.rank:
+            return mpi.work(processes)
+        asked = processes.heard if processes else asked
+        return (resume if options.get("resume") else begin)(options, asked, processes)
 
 
-def begin(options, asked):
+def begin(options, asked, processes=None):
     r"""Begin a run in its folder and train it; returns the exit status."""
-    from ..training import TrainState, train
+    from ..training import TrainState
     from .folder import hold_new
     from .run import Run
 
     config, data, model = new_run(options)
     folder = options.get("out") or default_folder(config)
     state = TrainState(config.seed)
-    records = train(model, data, config.steps, config.batch_size, state=state)
+    records = mpi.records(processes, model, data, config.steps, config.batch_size, state)
     with hold_new(folder, options.get("overwrite", False)):
         run = Run.create(folder, config, model, state, data)
         if data.source.folder and not options.get("quiet"):
@@ -48,9 +52,8 @@ def begin(options, asked):
         return train_loop(run, records, model, state, data, options.get("quiet"), asked)
 
 
-def resume(options, asked):
+def resume(options, asked, processes=None):
     r"""Go on with the run in its folder; returns the exit status."""
-    from ..training import train
     from .folder import hold
     from .run import Run
 
@@ -65,7 +68,7 @@ def resume(options, asked):
         if moved := {name: value for name, value in zip(PLACES, places(options)) if value}:
             run.change(state.step, **moved)
         steps = options.get("steps", run.config.steps)
-        records = train(model, data, steps, run.config.batch_size, state=state)
+        records = mpi.records(processes, model, data, steps, run.config.batch_size, state)
         if steps <= state.step:
             run.complete(model, state, data)
             print(f"{folder} is already at step {state.step}; --steps with a larger N goes on")
