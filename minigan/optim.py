@@ -127,7 +127,7 @@ class Adam(Optimizer):
 
     Then $\hat m = aM$ and $\hat v = cV$ with two numbers a and c.
 
-    The two numbers are $a = (1 - \beta_1)/(1 - \beta_1^t)$ and
+    They are $a = (1 - \beta_1)/(1 - \beta_1^t)$ and
     $c = (1 - \beta_2)/(1 - \beta_2^t)$, and (18b) becomes
 
     $$\theta \leftarrow \theta

@@ -121,7 +121,7 @@ def sentence(reason, path):
     ours = told == discreet(str(reason))
     told = told[:300]
     if re.search(r"\bNone(Type)?\b", told):
-        told += "; is a `return` missing?"
+        told = re.sub(r"(?<=got None); .*", "", told) + "; is a `return` missing?"
     told += getattr(reason, "during", "")
     if lines:
         return f"line {lines[-1]}: {told}"

@@ -116,11 +116,11 @@ EXERCISES = (
     Exercise("optim", "RMSProp.update", ("optimizer", "RMSProp")),
     Exercise(
         "optim", "Adam.rates", ("optimizer", "Adam"), "a c", "corrections", (1,), "equation",
-        gives_away=("Both averages", "The two numbers"),
+        gives_away=("Both averages", "They are $a"),
     ),
     Exercise(
         "optim", "Adam.rates", ("optimizer", "Adam"), "return", "rates", (2,), "around",
-        gives_away=("The two numbers", "$$\\theta"),
+        gives_away=("They are $a", "$$\\theta"),
     ),
     Exercise("optim", "Adam.update", ("optimizer", "Adam"), equations=(0, 3)),
     game(
