@@ -90,8 +90,8 @@ OPENINGS = {
     ),
     "workspace": (
         "batches",
-        "What `Batches` gives. The rows of a batch are gathered straight into the upper half of "
-        "D's input; the lower half is where G writes.",
+        "What `Batches` gives. The rows of a batch are gathered straight into the upper half "
+        "of D's input; the lower half is where G writes.",
     ),
     "training": (
         "record",

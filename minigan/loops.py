@@ -28,8 +28,8 @@ def _compiler():
 def _kept(njit):
     r"""The decorator of a loop, which is compiled at its first call and then kept on disk.
 
-    What is kept serves later processes until this file, Numba or the processor is another. Where
-    nothing can be written or read, each process compiles its own.
+    What is kept serves later processes until this file, Numba or the processor is another.
+    Where nothing can be written or read, each process compiles its own.
     """
 
     def decorate(function):
