@@ -14,7 +14,6 @@ from minigan import fast
 from minigan.lab import files, plots
 from minigan.lab.cli import main
 
-
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
     pytest.mark.slow,
