@@ -23,6 +23,7 @@ wherever something is not as in chapters 1 to 12.
 import numpy as np
 
 from . import fast, loops
+from .data import Batches
 from .fast import FAST, FastNetwork
 from .game import Game
 from .layers import Dense, LeakyReLU, Sigmoid
@@ -251,7 +252,8 @@ class Workspace:
         """
         if self.game is None or not self.serves(model):
             self.game = in_place(model, self.batches.batch_size) if self.can(model) else None
-            self.batches.out = self.game and self.game.real
+            if type(self.batches) is Batches:  # a subclass may keep what it gives
+                self.batches.out = self.game and self.game.real
         return self.game or model
 
     def can(self, model):
