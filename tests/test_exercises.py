@@ -4,8 +4,8 @@ import ast
 import functools
 import json
 import linecache
+import os
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -111,7 +111,7 @@ def solution_passes(proof):
 def test_the_solution_is_accepted_and_a_wrong_answer_is_not(exercise):
     count = len(candidates(exercise))
     assert count >= 12
-    assert mutants(whole(exercise) if isinstance(exercise, Bug) else exercise)
+    assert any(" -> " in what for what in candidates(exercise))  # a mutant of the answer
     answer.look(exercise, source.chapter_text(exercise.chapter))
     assert all(map(solution_passes, proofs_of(exercise)))
     what, text = next(iter(wrong_answers(exercise, count // 4, count // 2).items()))
@@ -275,9 +275,9 @@ def test_a_right_answer_is_right_and_soon(tmp_path, capsys):
     path = tmp_path / "a folder" / "an answer.py"
     path.parent.mkdir()
     path.write_bytes(b"\xef\xbb\xbf" + RIGHT.replace("\n", "\r\n").encode())
-    begun = time.perf_counter()
+    begun = sum(os.times()[:4])
     assert main(["exercise", "check", str(path)]) == 0
-    assert time.perf_counter() - begun < 5  # a fifth of it where nothing else runs
+    assert sum(os.times()[:4]) - begun < 5  # of the processors; it takes a tenth of it
     assert "right; (" in capsys.readouterr().out
     kept = json.loads((path.parent / "progress.json").read_text())["exercises"]
     assert kept["layers.Dense.dx"]["right"] is True
