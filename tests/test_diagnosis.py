@@ -80,10 +80,13 @@ def test_mistakes_of_losses_are_named_and_never_misnamed():
 
 @pytest.mark.parametrize(("m", "seed"), [(1, 0), (2, 1), (4, 2), (20, 3)])
 def test_no_mistake_is_misnamed_at_degenerate_points(m, seed):
-    """One row, two rows, a square, many rows: the other points keep the hypotheses apart."""
+    """One row, two rows, a square, many rows: the other points keep the hypotheses apart.
+
+    Each takes one mistake of six, and no two the same.
+    """
     x = np.random.default_rng(seed).standard_normal((m, 4))
     judged = []
-    for name, layer, shapes, what, cause in itertools.islice(wrongs.layers(), 0, None, 3):
+    for name, layer, shapes, what, cause in itertools.islice(wrongs.layers(), seed, None, 6):
         try:
             got = cause_of_layer(layer, shapes, what, x, seed)
         except (AssertionError, ValueError):
@@ -98,7 +101,7 @@ def test_no_mistake_is_misnamed_at_degenerate_points(m, seed):
             )
         )
     share, covered = right_share(judged)
-    assert covered > 120
+    assert covered > 60
     assert share >= 0.9
 
 
