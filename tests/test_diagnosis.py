@@ -60,12 +60,15 @@ def right_share(judged):
     return named / covered, covered
 
 
-def test_mistakes_of_layers_are_named_and_never_misnamed():
+@pytest.mark.parametrize("every", [2, pytest.param(1, marks=pytest.mark.slow)])
+def test_mistakes_of_layers_are_named_and_never_misnamed(every):
     share, covered = right_share(
         (name, cause_of_layer(layer, shapes, what), cause)
-        for name, layer, shapes, what, cause in wrongs.layers()
+        for name, layer, shapes, what, cause in itertools.islice(
+            wrongs.layers(), 0, None, every
+        )
     )
-    assert covered > 500
+    assert covered > 500 / every
     assert share >= 0.99
 
 

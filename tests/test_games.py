@@ -390,6 +390,7 @@ def test_eq25_eq26_eq27_the_condition_reaches_both_players(lib):
 @every_game
 def test_the_iteration_of_the_cgan_gives_fakes_the_labels_of_its_rows(game, lib):
     small = SmallGame(game, lib)
+    small.model.critic_steps = lambda: 1
     seen = []
     update = small.model.update
     small.model.update = lambda x, z, c, rng: seen.append(c) or update(x, z, c, rng)

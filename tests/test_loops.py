@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import types
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -96,16 +97,28 @@ def process(tmp_path, code=TRAIN, **variables):
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory):
-    """The folder in which a first process has left its loops, and what it said."""
-    folder = tmp_path_factory.mktemp("first")
-    return folder, process(folder)
+def together(tmp_path_factory):
+    """The folder in which two processes that started together have left their loops, and what
+    they said.
+    """
+    folder = tmp_path_factory.mktemp("together")
+    with ThreadPoolExecutor(2) as pool:
+        return folder, [*pool.map(process, [folder, folder])]
 
 
 @needs_numba
-def test_a_second_process_compiles_nothing(first):
-    folder, (numbers, *said) = first
-    assert said == ["True", "0", ""]
+def test_processes_that_start_together_do_not_disturb_each_other(together):
+    (numbers, *said), (others, *also) = together[1]
+    assert numbers == others
+    for compiled, hits, broken in (said, also):
+        assert (compiled, broken) == ("True", "")
+        assert hits in ("0", "1")  # one may find what the other has compiled
+    assert "0" in (said[1], also[1])
+
+
+@needs_numba
+def test_a_later_process_compiles_nothing(together):
+    folder, ((numbers, *_), _) = together
     again, *second = process(folder)
     assert second == ["True", "1", ""]
     assert again == numbers
@@ -115,24 +128,8 @@ def test_a_second_process_compiles_nothing(first):
 
 
 @needs_numba
-def test_processes_that_start_together_do_not_disturb_each_other(tmp_path):
-    together = [
-        subprocess.Popen(
-            [sys.executable, "-c", TRAIN], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")},
-        )
-        for _ in range(2)
-    ]  # fmt: skip
-    said = [one.communicate(timeout=300) for one in together]
-    assert [one.returncode for one in together] == [0, 0]
-    assert len({out.split()[0] for out, _ in said}) == 1
-    assert not any(err for _, err in said)
-    assert process(tmp_path)[2] == "1"
-
-
-@needs_numba
-def test_what_is_kept_and_spoilt_is_made_again(first, tmp_path):
-    folder, (numbers, *_) = first
+def test_what_is_kept_and_spoilt_is_made_again(together, tmp_path):
+    folder, ((numbers, *_), _) = together
     shutil.copytree(folder / "kept", tmp_path / "kept")
     spoilt = [*(tmp_path / "kept").rglob("*.nb*")]
     assert spoilt
