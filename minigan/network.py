@@ -24,7 +24,7 @@ from html import escape
 
 import numpy as np
 
-from .arrays import Array, array_namespace, asarray_like, check_memory
+from .arrays import Array, array_namespace, asarray_like, check_memory, copied
 from .errors import MiniganError, whole_number, word
 from .layers import Dense, LeakyReLU, Sigmoid, mixing, require
 
@@ -281,4 +281,4 @@ def mlp(
     for layer in dense:
         parts += [draw(rng, layer.n, layer.k).ravel(), np.zeros(layer.k * layer.bias)]
     theta = np.concatenate(parts).astype(dtype)
-    return Network(layers, theta if like is None else asarray_like(theta, like))
+    return Network(layers, copied(theta if like is None else asarray_like(theta, like)))

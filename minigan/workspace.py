@@ -23,6 +23,7 @@ wherever something is not as in chapters 1 to 12.
 import numpy as np
 
 from . import fast, loops
+from .arrays import aligned
 from .data import Batches
 from .fast import FAST, FastNetwork, ours
 from .game import Game
@@ -70,8 +71,8 @@ class Stage:
         self.dW, self.db = dtheta[: n * k].reshape(n, k), dtheta[n * k :][:k]
         self.db = self.db if b else self.spare
         self.summed = self.way.sum and k > 1
-        self.y, self.u = (np.empty((rows, k), self.W.dtype) for _ in range(2))
-        self.dx = np.empty((rows, n), self.W.dtype)
+        self.y, self.u = (aligned((rows, k), self.W.dtype) for _ in range(2))
+        self.dx = aligned((rows, n), self.W.dtype)
 
     def forward(self, x, y):
         r"""(1), and the activation's (2) or (3), in y."""
@@ -127,7 +128,7 @@ class InPlace(FastNetwork):
 
     def __init__(self, network, rows, out=None):
         super().__init__(network.layers, network.theta)
-        self.dtheta, self.stages = np.empty_like(self.theta), []
+        self.dtheta, self.stages = aligned(self.theta.shape, self.theta.dtype), []
         flat = self.dtheta
         for l, dense in enumerate(self.layers):
             if type(dense) is Dense:
@@ -213,7 +214,7 @@ def in_place(model, m):
     write their rows elsewhere, and these are copied.
     """
     n, n_condition = model.n_data, model.n_condition
-    rows = np.empty((2 * m, n + n_condition), model.G.theta.dtype)
+    rows = aligned((2 * m, n + n_condition), model.G.theta.dtype)
     real, fake = (None, None) if n_condition else (rows[:m], rows[m:])
     G, D = InPlace(model.G, m, fake), InPlace(model.D, 2 * m)
     own = {"rows": rows, "real": real, "fake": fake}
