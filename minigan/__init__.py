@@ -9,6 +9,7 @@ from .lab import signals as _signals  # first: Ctrl-C may come while NumPy is im
 # isort: split
 from .arrays import array_namespace, asarray_like, backend, to_numpy
 from .cgan import CGAN, conditional
+from .conv import Conv, ConvTranspose
 from .data import Batches, Dataset
 from .errors import (
     BackendError,
