@@ -11,6 +11,7 @@ from .arrays import array_namespace, asarray_like, backend, to_numpy
 from .cgan import CGAN, conditional
 from .conv import Conv, ConvTranspose
 from .data import Batches, Dataset
+from .dcgan import NETWORKS
 from .errors import (
     BackendError,
     CheckpointError,

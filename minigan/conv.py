@@ -230,7 +230,7 @@ class Conv(OfPictures):
         dy = by_pixel(dy, self.k)
         return self.patches.gather(x).T @ dy, array_namespace(dy).sum(dy, axis=0)
 
-    def tangent(self, u, x, y, W, b):
+    def tangent(self, u, x, y, W, b=None):
         r"""(94d) (92) is linear, so (1d) holds with the patches of u:
         $\mathrm{gather}(u)\,W$.
         """
@@ -294,7 +294,7 @@ class ConvTranspose(OfPictures):
         db = array_namespace(dy).sum(by_pixel(dy, self.patches.c), axis=0)
         return self.patches.gather(dy).T @ by_pixel(x, self.k), db
 
-    def tangent(self, u, x, y, W, b):
+    def tangent(self, u, x, y, W, b=None):
         r"""(95d) (95) is linear but for b, so a step u moves y by
         $\mathrm{scatter}(uW^\top)$.
         """

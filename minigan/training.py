@@ -80,6 +80,7 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
     running, as soon as a loss is infinite or not a number.
     """
     from .fast import accelerate  # importing Numba takes a second
+    from .fast_conv import accelerate_pictures
 
     data, steps = as_dataset(data), whole_number("steps", steps, "[0, inf)")
     check_fit(model, data)
@@ -87,6 +88,7 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
     batches = Batches(data, batch_size, state.seed, state.rows, to=model.standardised)
     keep_heap()
     accelerate(model)
+    accelerate_pictures(model)
     return Training(model, steps, state, _records(model, batches, steps, state))
 
 
