@@ -2,8 +2,8 @@ r"""Chapter 13. Convolution: a Dense layer on patches of a picture, and the same
 
 To a Dense layer a picture is a row of numbers like any other: were its pixels shuffled, always
 in the same way, it would learn as well. A convolution knows which pixels are neighbours. It
-looks at one small patch at a time, of K × K pixels, and at every patch through the same weights.
-Two facts carry this chapter.
+looks at one patch of K × K pixels at a time, and at every patch through the same weights. Two
+facts carry this chapter.
 
 1. **A convolution is a Dense layer on patches.** `gather` copies every patch to a row of its
    own, and $y = XW + b$ of (1) does the rest. A copy is linear in what is copied, so its
@@ -88,7 +88,7 @@ class Patches:
         second.
         """
         xp, m, inside = array_namespace(x), x.shape[0], self.h * self.w * self.c
-        padded = self.padded(x)
+        padded = self.padded(x, m)
         padded[self.middle()] = xp.reshape(x[:, :inside], (m, self.h, self.w, self.c))
         parts = [padded[:, lines, columns, :] for lines, columns in self.windows()]
         if self.beside:
@@ -100,9 +100,9 @@ class Patches:
         r"""(93) $x_{iuvq} = \sum_{rtab} X_{irt,abq}$ over all (r, t, a, b) with
         $sr + a - p = u$ and $st + b - p = v$: the transpose of (92).
 
-        (92) copies a pixel to every patch that sees it. In $\langle X, \mathrm{gather}(x)\rangle$
-        it is therefore multiplied by the sum of all entries of X at which a copy stands, and
-        (93) is that sum. What came from the padding is dropped.
+        (92) copies a pixel to every patch that sees it. So in
+        $\langle X, \mathrm{gather}(x)\rangle$ it is multiplied by the sum of all entries of X
+        at which a copy stands, and (93) is that sum. What came from the padding is dropped.
         """
         xp, m = array_namespace(X), X.shape[0] // (self.places[0] * self.places[1])
         X, padded = xp.reshape(X, (m, *self.places, self.width)), self.padded(X, m)
@@ -115,10 +115,9 @@ class Patches:
         beside = X[:, :, :, self.width - self.beside :]
         return xp.concat([x, xp.sum(beside, axis=(1, 2))], axis=1)
 
-    def padded(self, like, m=None):
+    def padded(self, like, m):
         r"""Zeros for m pictures and the padding around them, (m, h + 2p, w + 2p, c)."""
-        sides = (side + 2 * self.padding for side in (self.h, self.w))
-        shape = (like.shape[0] if m is None else m, *sides, self.c)
+        shape = m, self.h + 2 * self.padding, self.w + 2 * self.padding, self.c
         return array_namespace(like).zeros(shape, dtype=like.dtype, device=device(like))
 
     def middle(self):
@@ -146,10 +145,11 @@ class OfPictures(Layer):
         h, w, c = (*shape, 1)[:3]
         self.k, K = whole_number(f"{name}: k", k), whole_number(f"{name}: kernel", kernel)
         p = whole_number(f"{name}: padding", padding, f"[0, {K - 1}]")
-        if K > min(h, w) + 2 * p:
+        side = min(h, w) + 2 * p
+        if side < K:
             raise MiniganError(
-                f"{name}: kernel: expected at most {min(h, w) + 2 * p}, the smaller side of the "
-                f"picture with its padding, got {K}"
+                f"{name}: kernel: expected at most {side}, the smaller side of the picture "
+                f"with its padding, got {K}"
             )
         beside = whole_number(f"{name}: beside", beside, "[0, inf)")
         stride = whole_number(f"{name}: stride", stride)
@@ -165,14 +165,12 @@ class OfPictures(Layer):
         r"""(h', w', k)."""
         return *self.patches.places, self.k
 
-    def text(self, before, after):
-        r"""Such as Conv((28, 28, 1) to (14, 14, 16), kernel=4, stride=2, padding=1)."""
-        beside = f", beside={self.patches.beside}" if self.patches.beside else ""
-        sizes = (f"{name}={getattr(self.patches, name)}" for name in SIZES)
-        return f"{type(self).__name__}({before} to {after}, {', '.join(sizes)}{beside})"
-
-
-SIZES = "kernel", "stride", "padding"
+    def __repr__(self):
+        of, ends = self.patches, [self.larger, self.smaller]
+        before, after = ends if isinstance(self, Conv) else reversed(ends)
+        beside = f", beside={of.beside}" * (of.beside > 0)
+        sizes = f"kernel={of.kernel}, stride={of.stride}, padding={of.padding}{beside}"
+        return f"{type(self).__name__}({before} to {after}, {sizes})"
 
 
 def by_pixel(y, k):
@@ -206,9 +204,6 @@ class Conv(OfPictures):
     def fans(self):
         r"""A pixel of y is a sum of `width` terms; one of x is seen from $K^2/s^2$ places."""
         return self.patches.width, self.k * self.patches.overlap
-
-    def __repr__(self):
-        return self.text(self.larger, self.smaller)
 
     def forward(self, x, W, b):
         y = self.patches.gather(x) @ W
@@ -269,9 +264,6 @@ class ConvTranspose(OfPictures):
         so the sum (95) has $k\,(K/s)^2$ terms, and that, not $kK^2$, is n in (14).
         """
         return self.k * self.patches.overlap, self.patches.width
-
-    def __repr__(self):
-        return self.text(self.smaller, self.larger)
 
     def forward(self, x, W, b):
         y = by_pixel(self.tangent(x, x, None, W, b), self.patches.c)

@@ -1,4 +1,4 @@
-r"""Chapter 14. Data: rows to imitate, and batches of them.
+r"""Chapter 16. Data: rows to imitate, and batches of them.
 
     data = Dataset(x, labels, image_shape=(28, 28))     # or minigan.load("mnist5k")
     for x, labels in Batches(data, 64):                 # for ever; every row once per epoch

@@ -14,10 +14,9 @@ What differs from the paper, and why.
   size at the start, which for a transposed convolution takes the number of terms of (96).
 - **A sigmoid, not tanh, at the end of G**, as pixels here lie in [0, 1].
 - **LeakyReLU in G as well**, as in the other networks here.
-- **The class** of a conditional game is joined to the noise, as in (26), before G's Dense layer.
-  In D it is joined to every patch: D's first layer is a Dense layer on patches, and what is
-  [x, c] for all pixels in (27) is [patch, c] for each patch. To D, seen from any place of the
-  picture, the class is a different set of biases.
+- **The class** of a conditional game is joined to the noise, as in (26), before G's Dense
+  layer. In D it is joined to every patch: D's first layer is a Dense layer on patches, and
+  what is [x, c] for all pixels in (27) is [patch, c] for each of them.
 
 Source: Radford, Metz & Chintala (2016), Unsupervised representation learning with deep
 convolutional generative adversarial networks, section 3 and figure 1.

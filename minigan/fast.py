@@ -1,4 +1,4 @@
-r"""Chapter 15. The same numbers sooner: the lines between the matrix products, compiled.
+r"""Chapter 17. The same numbers sooner: the lines between the matrix products, compiled.
 
 NumPy runs one operation at a time over whole arrays: Adam's three equations are ten passes
 over memory. A compiler makes one of them. This file writes the elementwise lines of earlier

@@ -1,4 +1,4 @@
-r"""Chapter 17. Convolutions sooner: gather and scatter compiled, biases and bends in one pass.
+r"""Chapter 18. Convolutions sooner: gather and scatter compiled, biases and bends in one pass.
 
 The matrix products of a convolution are NumPy's here as well. What surrounds them is copying,
 and NumPy copies a picture K × K times, each time a pixel here and a pixel there. The loops of

@@ -1,4 +1,4 @@
-r"""Chapter 13. How a derivative is proven.
+r"""Chapter 15. How a derivative is proven.
 
 A backward pass is a claim: this array is $\partial L/\partial x$. The claim is tested
 against the forward pass alone, which knows nothing of derivatives, in three ways.

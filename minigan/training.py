@@ -1,4 +1,4 @@
-r"""Chapter 16. The training loop, as a generator of records.
+r"""Chapter 19. The training loop, as a generator of records.
 
     for record in minigan.train(model, data, steps=1000):
         ...                     # plot it, log it, break

@@ -278,8 +278,8 @@ def one_gradient_for_all_biases(patch):
     "test_network.py::test_eq14_eq15_initial_weights_have_the_published_spread[glorot]",
 )
 def glorots_bracket_missing(patch):
-    def wrong(rng, n, k):
-        return rng.uniform(-1, 1, (n, k)) * (6 / n + k) ** 0.5
+    def wrong(rng, n, k, shape=None):
+        return rng.uniform(-1, 1, shape or (n, k)) * (6 / n + k) ** 0.5
 
     patch.setitem(INITS, "glorot", wrong)
 
@@ -292,7 +292,10 @@ def glorots_bracket_missing(patch):
     "test_network.py::test_eq14_eq15_initial_weights_have_the_published_spread[he]",
 )
 def the_square_root_of_the_initial_spread_missing(patch):
-    patch.setitem(INITS, "he", lambda rng, n, k: rng.standard_normal((n, k)) * 2 / n)
+    def wrong(rng, n, k, shape=None):
+        return rng.standard_normal(shape or (n, k)) * 2 / n
+
+    patch.setitem(INITS, "he", wrong)
 
 
 # ---- the losses ----

@@ -34,7 +34,7 @@ def begin(options, asked):
     from .run import Run
 
     config, data, model = new_run(options)
-    folder = options.get("out") or default_folder(config)
+    folder = options.get("out") or default_folder(config, options)
     state = TrainState(config.seed)
     records = train(model, data, config.steps, config.batch_size, state=state)
     with hold_new(folder, options.get("overwrite", False)):
@@ -48,7 +48,7 @@ def resume(options, asked):
     from .folder import hold
     from .run import Run
 
-    folder = options.get("out") or default_folder(new_config(options))
+    folder = options.get("out") or default_folder(new_config(options), options)
     with hold(folder):
         run = Run.open(folder)
         check_same(options, run)
@@ -73,7 +73,8 @@ def new_config(options):
     name = options["model"]
     chosen = {key: options[key] for key in ("seed", "steps", "batch_size") if key in options}
     data, data_dir = places({"data": "mnist5k"} | options)
-    usual = {key: recipe(name, data)[key] for key in ("steps", "batch_size")}
+    usual = recipe(name, data, options.get("network", "mlp"))
+    usual = {key: usual[key] for key in ("steps", "batch_size")}
     return Config(**usual | chosen, model=name, data=data, data_dir=data_dir)
 
 
@@ -89,9 +90,13 @@ def new_run(options):
     r"""(config, data, model) of a run that is to begin, from the options given."""
     config = new_config(options)
     data = load_data(config)
-    known, chosen = parameters_of(config.model), recipe(config.model, config.data) | options
+    network = options.get("network", "mlp")
+    known = parameters_of(config.model)
+    chosen = recipe(config.model, config.data, network) | options
     own = {key: value for key, value in chosen.items() if key in known}
     own |= {"n_data": data.x.shape[1], "output": "sigmoid" if data.image_shape else "linear"}
+    if network != "mlp":
+        own["image_shape"] = data.image_shape or ()
     if not data.image_shape:
         own |= {"shift": float(data.x.mean()), "scale": float(data.x.std()) or 1.0}
     if "n_classes" in known:
@@ -103,11 +108,13 @@ def new_run(options):
     return config, data, model
 
 
-def default_folder(config):
-    r"""runs/MODEL-DATA."""
+def default_folder(config, options):
+    r"""runs/MODEL-DATA, or runs/MODEL-conv-DATA."""
     from .loaders import short_label
 
-    return f"runs/{config.model}-{short_label(config.data)}"
+    network = options.get("network", "mlp")
+    parts = config.model, *([network] if network != "mlp" else []), short_label(config.data)
+    return f"runs/{'-'.join(parts)}"
 
 
 def check_same(options, run):
