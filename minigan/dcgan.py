@@ -24,24 +24,26 @@ convolutional generative adversarial networks, section 3 and figure 1.
 
 from .conv import Conv, ConvTranspose
 from .errors import MiniganError
-from .layers import Dense, LeakyReLU
-from .network import OUTPUTS
+from .layers import LeakyReLU
+from .network import OUTPUTS, mlp_layers
 from .players import NETWORKS
 
 LEAST = 8  # pixels: a smaller side is not halved any more
 
 
 def pictures(game):
-    r"""The layers of both players for rows of pictures, image by image half as large.
+    r"""The layers of both players for rows of pictures.
 
     game : its `image_shape` is (h, w) or (h, w, channels), its `channels` those of the largest
-        convolution; with every halving of the picture they double
+        convolution, which double whenever the picture is halved; `G_hidden` and `D_hidden` are
+        the widths of the Dense layers, which see all of the picture
 
-    (97) D: Conv, LeakyReLU, Conv, LeakyReLU, …, Dense to one score. G: Dense, LeakyReLU,
-    ConvTranspose, LeakyReLU, …, ConvTranspose, and the layer of `output`: the layers of D, each
-    transposed, from the last to the first
+    (97) D: Conv, LeakyReLU, Conv, LeakyReLU, …, Dense, LeakyReLU, …, Dense to one score.
+    G: Dense, LeakyReLU, …, Dense, LeakyReLU, ConvTranspose, LeakyReLU, …, ConvTranspose, and
+    the layer of `output`: its convolutions are those of D, each transposed, from the last to
+    the first
 
-    For the digits, 28 × 28 · 1 → 14 × 14 · 16 → 7 × 7 · 32 → one score.
+    Of the digits D makes 14 × 14 · 16 numbers, then 7 × 7 · 32, then `D_hidden`, then a score.
     Raises MiniganError if the game knows of no pictures.
     """
     shape = picture(game)
@@ -50,11 +52,12 @@ def pictures(game):
         convs.append(Conv(convs[-1].smaller, 2 * convs[-1].k))
     mirrored = [ConvTranspose(conv.larger, conv.k) for conv in reversed(convs)]
     smallest, (z, _) = mirrored[0].n, game.ends()["G"]
-    D, G = [], [Dense(z, smallest)]
+    D, G = [], mlp_layers((z, *game.G_hidden, smallest), game.slope, "linear")
     for conv, transpose in zip(convs, mirrored):
         D += [conv, LeakyReLU(game.slope)]
         G += [LeakyReLU(game.slope), transpose]
-    D.append(Dense(smallest, 1, not game.shift_invariant))
+    bias = not game.shift_invariant
+    D += mlp_layers((smallest, *game.D_hidden, 1), game.slope, "linear", bias)
     return {"G": [*G, *OUTPUTS[game.output]], "D": D}
 
 

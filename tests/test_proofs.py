@@ -12,6 +12,8 @@ from minigan import (
     GAN,
     WGAN,
     WGANGP,
+    Conv,
+    ConvTranspose,
     Dense,
     Layer,
     LeakyReLU,
@@ -174,6 +176,11 @@ OF_LAYERS = {
     "(3a) Sigmoid: dx",
     "(3b) Sigmoid: tangent",
 }
+KINDS = {"94": "Conv", "95": "ConvTranspose"}
+PARTS_OF = "a) {}: dx", "b) {}: dW", "c) {}: db", "d) {}: tangent"
+PARTS_OF += "e) {}: dW of the tangent", "e) {}: db of the tangent"
+OF_LAYERS |= {f"({n}{part.format(name)}" for n, name in KINDS.items() for part in PARTS_OF}
+LAYERS = "Dense", "LeakyReLU", "Sigmoid", *KINDS.values()
 OF_LOSSES = {
     "(4a) bce_with_logits: ds",
     "(5a) wasserstein: ds",
@@ -183,11 +190,9 @@ OF_LOSSES = {
 }
 OF_NETWORKS = {"(11) network: gradient of theta", "(10) network: delta of x"}
 OF_NETWORKS |= {"(12) network: tangents"}
-ADJOINT = {
-    f"(45) {name}: adjoint of dx and tangent" for name in ("Dense", "LeakyReLU", "Sigmoid")
-}
+ADJOINT = {f"(45) {name}: adjoint of dx, tangent" for name in LAYERS}
 ADJOINT |= {"(45) network: adjoint, layer by layer"}
-ROWS = {f"(21) {name}: row by row" for name in ("Dense", "LeakyReLU", "Sigmoid", "network")}
+ROWS = {f"(21) {name}: row by row" for name in (*LAYERS, "network")}
 STEPS = ("(19) {}: G_step, gradient of G", "(21) {}: update, gradient of G")
 D_STEPS = ("(20) {}: D_step, gradient of D", "(21a) {}: D_update, gradient of D")
 D_STEPS += ("(21) {}: update, gradient of D",)
@@ -234,7 +239,7 @@ def test_every_derivative_is_proven_by_the_method_and_the_limit_of_its_dtype(dty
     expected |= ADJOINT | ROWS if dtype == "float64" else set()
     assert len(lines) == len(set(lines))
     assert set(lines) == expected
-    assert set(GAMES) == {*MODELS, "gan, minimax"}
+    assert set(GAMES) == {*MODELS, "gan, minimax", "cr3gan, conv", "wgan-gp, conv"}
     for line, proof in zip(lines, found):
         method, limit = ("complex step", 1e-13) if dtype == "float64" else ("float32", 1e-5)
         method = "adjoint" if line in ADJOINT else method
@@ -253,6 +258,15 @@ PARTS = {
     (Sigmoid, "tangent", None): {"(3b) Sigmoid: tangent"},
     (LeakyReLU, "dx", None): {"(2a) LeakyReLU: dx", "(2b) LeakyReLU: tangent"},
     (LeakyReLU, "tangent", None): {"(2b) LeakyReLU: tangent"},
+    (Conv, "dx", None): {"(94a) Conv: dx"},
+    (Conv, "dparams", 0): {"(94b) Conv: dW"},
+    (Conv, "dparams", 1): {"(94c) Conv: db"},
+    (Conv, "tangent", None): {"(94d) Conv: tangent"},
+    (Conv, "tangent_dparams", 0): {"(94e) Conv: dW of the tangent"},
+    (ConvTranspose, "dx", None): {"(95a) ConvTranspose: dx"},
+    (ConvTranspose, "dparams", 0): {"(95b) ConvTranspose: dW"},
+    (ConvTranspose, "dparams", 1): {"(95c) ConvTranspose: db"},
+    (ConvTranspose, "tangent_dparams", 0): {"(95e) ConvTranspose: dW of the tangent"},
 }
 
 
@@ -265,7 +279,7 @@ def test_a_layers_derivative_that_is_wrong_by_a_little_fails_in_its_line(
     monkeypatch.setattr(module, "GAMES", {})
     assert failed(dtype) - OF_NETWORKS - ADJOINT == PARTS[part]
     monkeypatch.setitem(SLIGHTLY, dtype, 1e-2)  # (45) sees what is not orthogonal to v
-    adjoint = f"(45) {part[0].__name__}: adjoint of dx and tangent"
+    adjoint = f"(45) {part[0].__name__}: adjoint of dx, tangent"
     # a dx and a tangent that are wrong alike agree with each other
     alone = part[1] in ("dx", "tangent") and len(PARTS[part]) == 1
     assert (adjoint in failed(dtype)) == (alone and dtype == "float64")
@@ -363,7 +377,7 @@ def test_a_penalty_or_its_gradient_that_is_wrong_fails_where_it_is_asked_for(
         return tuple(v * (1 + 1e-9) if i == at else v for i, v in enumerate(right(self, *args)))
 
     monkeypatch.setattr(WGANGP, "penalty", bent)
-    assert failed("float64") == of(("wgan-gp", "cwgan-gp"), *D_STEPS)
+    assert failed("float64") == of(("wgan-gp", "cwgan-gp", "wgan-gp, conv"), *D_STEPS)
 
 
 def test_a_game_whose_loss_is_wrong_fails_and_no_other(one_case, monkeypatch):
@@ -410,7 +424,8 @@ def test_float32_and_float64_play_with_the_same_numbers(name):
             np.testing.assert_array_equal(a, b)
         if low.c is not None:
             np.testing.assert_array_equal(low.c, high.c)
-        assert (low.x.shape, low.z.shape) == ((case[1], 4), (case[1], 3))
+        n = 20 if "conv" in name else 4
+        assert (low.x.shape, low.z.shape) == ((case[1], n), (case[1], 3))
         np.testing.assert_array_equal(
             high.random((4, 1), "float64"), low.random((4, 1), "float64")
         )
