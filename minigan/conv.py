@@ -7,8 +7,7 @@ facts carry this chapter.
 
 1. **A convolution is a Dense layer on patches.** `gather` copies every patch to a row of its
    own, and $y = XW + b$ of (1) does the rest. A copy is linear in what is copied, so its
-   transpose, `scatter`, which adds every number back to where it came from, is all that
-   backpropagation asks of it.
+   transpose, `scatter`, which adds every number back to where it came from, is its derivative.
 2. **The transposed convolution is that same layer, read backward.** What is `dx` of the one is
    `forward` of the other. The first makes a picture smaller, the second makes it larger.
 
@@ -31,8 +30,7 @@ class Patches:
     h, w, c : height, width and channels of a picture
     kernel, stride : K and s
     padding : p; zeros that lie around the picture on each side
-    beside : columns that follow the pixels of a row, such as a condition; they stand beside
-        every patch of that row
+    beside : columns that follow the pixels of a row, and stand beside all its patches
 
     Below, (r, t) is the place of a patch, (a, b) a pixel's place in it, and q a channel.
 
@@ -183,6 +181,12 @@ def by_picture(y, m):
     return array_namespace(y).reshape(y, (m, -1))
 
 
+def over_pixels(dy, k):
+    r"""The sum of all pixels of all rows, first over the rows, (k,)."""
+    xp = array_namespace(dy)
+    return xp.sum(by_pixel(xp.sum(dy, axis=0), k), axis=0)
+
+
 class Conv(OfPictures):
     r"""Convolution of pictures (h, w, c) to smaller ones (h', w', k).
 
@@ -222,8 +226,7 @@ class Conv(OfPictures):
 
         (94c) By (1c) $db_j = \sum_{irt} dy_{irtj}$.
         """
-        dy = by_pixel(dy, self.k)
-        return self.patches.gather(x).T @ dy, array_namespace(dy).sum(dy, axis=0)
+        return self.patches.gather(x).T @ by_pixel(dy, self.k), over_pixels(dy, self.k)
 
     def tangent(self, u, x, y, W, b=None):
         r"""(94d) (92) is linear, so (1d) holds with the patches of u:
@@ -243,10 +246,9 @@ class ConvTranspose(OfPictures):
     (95) $y_{iuvq} = \sum_{rtabj} x_{irtj}\,W_{abq,j} + b_q$ over all (r, t, a, b) with
     $sr + a - p = u$ and $st + b - p = v$, that is $y = \mathrm{scatter}(xW^\top) + b$
 
-    Every pixel of x stamps the filters on the larger picture, K × K pixels each, times its own
-    value. It is (94a), with x for dy. The larger picture is given as `shape`, since several
-    sizes h shrink to one h' where s does not divide: the layer is the transpose of
-    `Conv(shape, k, kernel, stride, padding)`, with the same W.
+    Every pixel of x stamps the filters on the larger picture, times its own value: (94a), with
+    x for dy. As several h shrink to one h', the larger picture is given: the layer is the
+    transpose of `Conv(shape, k, kernel, stride, padding)`, with the same W.
 
     Shapes: x (m, h'·w'·k), W ($K^2c$, k), b (c,), y (m, h·w·c).
     Sources: Zeiler et al. (2010), Deconvolutional networks; Radford, Metz & Chintala (2016),
@@ -283,8 +285,8 @@ class ConvTranspose(OfPictures):
 
         (95c) $db_q = \sum_{iuv} dy_{iuvq}$.
         """
-        db = array_namespace(dy).sum(by_pixel(dy, self.patches.c), axis=0)
-        return self.patches.gather(dy).T @ by_pixel(x, self.k), db
+        dW = self.patches.gather(dy).T @ by_pixel(x, self.k)
+        return dW, over_pixels(dy, self.patches.c)
 
     def tangent(self, u, x, y, W, b=None):
         r"""(95d) (95) is linear but for b, so a step u moves y by

@@ -6,8 +6,9 @@ this file follow the memory instead: a line of a patch, K · c numbers, is one p
 of the picture. They perform the additions of (93) in its order, so their results are the same
 to the last bit.
 
-One sum is taken in another order: where (13) joins the gradients of a loss and of a penalty, a
-Dense layer needs one product for both, and so does a convolution, since (92) is linear:
+One sum is taken in another order. (13) moves the factors of the rows from the deltas to the
+inputs, where the tangents of a penalty can be added to them, and so a Dense layer needs one
+product for a loss and its penalty. So does a convolution, since (92) is linear:
 
 (98) $dW = \mathrm{gather}\big(\mathrm{diag}(f)\,x + u\big)^\top \delta$, and for the transposed
 convolution $\mathrm{gather}(\delta)^\top \big(\mathrm{diag}(f)\,x + u\big)$
@@ -19,7 +20,7 @@ from dataclasses import astuple
 
 import numpy as np
 
-from .conv import Conv, ConvTranspose, OfPictures, Patches, by_pixel
+from .conv import Conv, ConvTranspose, OfPictures, Patches, by_pixel, over_pixels
 from .fast import FORWARD, FastNetwork, loop, njit, weighted
 from .layers import Dense
 from .network import layer_gradient
@@ -123,10 +124,10 @@ class FastConvNetwork(FastNetwork):
         return trace
 
     def accumulate(self, trace, deltas, factors=None, tangents=None):
-        r"""(11), with (98) where a loss and a penalty are joined."""
-        if tangents is None or factors is None or not suits(self.theta):
+        r"""(11), with (98) where rows have factors."""
+        if factors is None or not suits(self.theta):
             return super().accumulate(trace, deltas, factors, tangents)
-        grads = []
+        grads, tangents = [], tangents or [None] * len(trace)
         for l, (layer, params) in enumerate(zip(self.layers, self.params)):
             if params:
                 args = layer, factors, deltas[l + 1], tangents[l], trace[l], trace[l + 1]
@@ -136,9 +137,10 @@ class FastConvNetwork(FastNetwork):
 
 
 def joined(layer, factors, delta, u, x, y, params):
-    r"""(98), and $db$, for which rows and then pixels are summed."""
-    dW, db = layer.tangent_dparams(delta, weighted(factors, x, u), x, y, *params)
-    return dW, np.sum(by_pixel(factors.T @ delta, db.size), axis=0)
+    r"""(98), and $db = f^\top\delta$, the pixels summed."""
+    moved = factors * x if u is None else weighted(factors, x, u)
+    dW, db = layer.tangent_dparams(delta, moved, x, y, *params)
+    return dW, over_pixels(factors.T @ delta, db.size)
 
 
 PRODUCTS = Dense, Conv, ConvTranspose  # whose tangent is their output without the bias
