@@ -54,7 +54,7 @@ class Job:
         for player, sizes in (("G", self.sizes_G), ("D", self.sizes_D)):
             rng = stream(self.seed, f"weights of {player}")
             n_theta = sum(n * k + k for n, k in zip(sizes, sizes[1:]))
-            n_theta -= self.game == "wgan" and player == "D"  # no bias is added to the score
+            n_theta -= self.game != "gan" and player == "D"  # no bias is added to the score
             thetas.append(np.zeros(n_theta, np.float32))
             for W in split(thetas[-1], sizes)[::2]:
                 W[...] = rng.standard_normal(W.shape) * np.sqrt(2 / len(W))

@@ -19,13 +19,19 @@ LAB = PACKAGE / "lab"
 NUMBER = r"\((T?\d{1,2}[a-z]?)\)"
 DEFS = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
 PARTS = {"book": "The book", "theory": "The theory", "proof": "The proof"}
-PARTS |= {"class": "For a class", "lab": "The lab"}
+PARTS |= {"course": "For a class", "ground": "Groundwork", "lab": "The lab"}
+PARTS |= {"playground": "The playground", "sources": "Sources"}
+GROUND = "errors", "arrays"  # what every chapter stands on, and nobody need read first
 
 EQUATIONS = """Each numbered equation is evaluated by at least one test, and the test bears its
 number in its name. So `pytest -k eq10_` runs whatever proves equation (10). Below, each
 equation is followed by its tests; a number leads back to the place where it is derived.
 
 [[equations]]
+"""
+SOURCES = """What the book builds on, each with the pages that name it.
+
+[[sources]]
 """
 
 
@@ -52,6 +58,11 @@ class Page:
     text: str = ""  # Markdown: the whole page, or what follows the blocks
 
     @property
+    def short(self):
+        """The title up to its first comma, for lists."""
+        return re.split(r"[,.:;]", self.title)[0]
+
+    @property
     def kicker(self):
         """What stands above the title: "Chapter 6", or the part of the book."""
         return PARTS.get(self.part, "") if self.chapter is None else f"Chapter {self.chapter}"
@@ -73,20 +84,26 @@ class Test:
 
 
 def read():
-    """All pages in reading order: front, book, theory, proof, class, lab."""
+    """All pages in reading order."""
     files = [*sorted(PACKAGE.glob("*.py")), *sorted(LAB.rglob("*.py"))]
     modules = [module(path) for path in files if not path.stem.startswith("__")]
     modules.sort(key=lambda page: (page.chapter is None, page.chapter or 0))
+    pictures = written(PAGES / "pictures.md", "book")
+    pictures.chapter = 0
     theory = [written(path, "theory") for path in sorted(PAGES.glob("theory-*.md"))]
     proof = [Page("equations", "proof", "Every equation and its tests", text=EQUATIONS)]
     proof += [written(path, "proof") for path in PAGES.glob("bug-zoo.md")]
     return [
         *(written(path, "front") for path in PAGES.glob("index.md")),
+        pictures,
         *(page for page in modules if page.part == "book"),
         *theory,
         *proof,
-        *(written(path, "class") for path in PAGES.glob("course.md")),
+        *(written(path, "course") for path in PAGES.glob("course.md")),
+        *(page for page in modules if page.part == "ground"),
+        *(written(path, "lab") for path in PAGES.glob("own-data.md")),
         *(page for page in modules if page.part == "lab"),
+        Page("sources", "sources", "Papers and books", text=SOURCES),
     ]
 
 
@@ -129,6 +146,22 @@ def in_tests():
     return found
 
 
+def placed(text):
+    """({block: Markdown}, the rest) of a chapter's page.
+
+    "[[before NAME]]" begins a derivation that stands before the block of that name. It ends at
+    the next one, or where a section begins.
+    """
+    parts = re.split(r"^\[\[before ([\w.]+)\]\]\n|^(?=## )", text, flags=re.M)
+    before, rest = {}, parts[0]
+    for name, part in zip(parts[1::2], parts[2::2]):
+        if name:
+            before[name] = part.strip()
+        else:
+            rest += part
+    return before, rest
+
+
 def written(path, part):
     """A page of its own from a Markdown file that starts with "# Title"."""
     title, _, text = path.read_text("utf-8").partition("\n")
@@ -142,9 +175,10 @@ def module(path):
     head = " ".join(head.split()).rstrip(".")
     chapter = re.match(r"Chapter (\d+)\. ", head)
     extra = PAGES / f"{path.stem}.md"
+    inner = path.parent.name if path.parent not in (PACKAGE, LAB) else ""
     return Page(
-        path.stem,
-        "lab" if LAB in path.parents else "book",
+        f"{inner}-{path.stem}" if inner else path.stem,
+        "lab" if LAB in path.parents else "ground" if path.stem in GROUND else "book",
         head[chapter.end() :] if chapter else head,
         int(chapter[1]) if chapter else None,
         path.relative_to(ROOT).as_posix(),

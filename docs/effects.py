@@ -1,10 +1,10 @@
-"""Measures what bugs of the zoo do to training, and draws it: python docs/effects.py
+"""Measures what bugs of the zoo do to training: python docs/effects.py
 
 Each game learns the ring of eight Gaussians, first as it stands and then with each of its bugs
 injected, from the same seeds. It takes its plain steps, (19) and (20): the shared pass of (21)
 has no second trace to overwrite, and so leaves no room for some of these bugs. A curve shows
 the distance of the samples from the data during training. The measurements are kept in
-docs/figures/effects.json, and the figures are drawn from there.
+docs/figures/effects.json, and `draw` draws from there.
 """
 
 import json
@@ -12,6 +12,7 @@ import sys
 
 import figures
 import numpy as np
+from drawing import Drawing, Panel
 
 from minigan import fast
 from minigan.game import Game
@@ -117,21 +118,53 @@ def merge(curves):
     return [(row[0][0], *(value for _, value in row)) for row in zip(*curves)]
 
 
+def marks(low, high):
+    """{value: text} of round numbers on a logarithmic axis, not too many."""
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    heads = (1, 2, 5) if high < 60 * low else (1,)
+    found = [head * 10.0**power for power in powers for head in heads]
+    found = [value for value in found if low < value < high]
+    every = 1 + len(found) // 6
+    found = found[::every]
+    return {v: "10⁶" if v == 1e6 else f"{v:,.0f}" if v >= 1 else f"{v:g}" for v in found}
+
+
 def draw(chapter, kept):
-    """The chapter's figure, drawn from the kept curves."""
+    """The chapter's figure: the kept distances, and how many times the correct they are."""
     game, *bugs = CHAPTERS[chapter]
     steps = [step for step, _ in kept[game]]
     curves = {"correct": ("data", [d for _, d in kept[game]])}
     for bug, cls in zip(bugs, ("delta", "tangent")):
         curves[NAMES[bug]] = (cls, [max(d, 1e-3) for _, d in kept[f"{game} {bug}"]])
-    top = max(max(values) for _, values in curves.values())
-    high = int(np.ceil(np.log10(top)))
-    title = f"Distance of {game}'s samples from the data, without and with a bug"
-    return figures.draw(title, "iterations", steps, curves, -2, max(high, 0))
+    drawing, every = Drawing(480, 400), [d for _, values in curves.values() for d in values]
+    low, high = min(every) / 1.15, max(every) * 1.15
+    ticks = dict.fromkeys(steps[1::2], "")
+    top = Panel(drawing, (80, 14, 252, 170), (0, steps[-1]), (low, high), "y")
+    top.axes(ticks, marks(low, high))
+    drawing.text(15, 99, "distance from the data", turned=True)
+    ratios = [d / c for _, v in curves.values() for d, c in zip(v, curves["correct"][1])]
+    least, most = min(0.5, *ratios) / 1.15, max(2, *ratios) * 1.15
+    below = Panel(drawing, (80, 216, 252, 120), (0, steps[-1]), (least, most), "y")
+    times = {t: f"{text} ×" for t, text in marks(least, most).items()}
+    below.axes({step: f"{step:,}" for step in ticks}, times, "iterations")
+    drawing.text(15, 276, "times the correct", turned=True)
+    for k, (name, (cls, values)) in enumerate(curves.items()):
+        top.curve(cls, steps, values)
+        top.dots(cls, zip(steps, values), 3)
+        below.curve(cls, steps, [d / c for d, c in zip(values, curves["correct"][1])])
+        drawing.path(cls, [(344, 30 + 24 * k), (358, 30 + 24 * k)])
+        drawing.text(364, 35 + 24 * k, name, cls, "start")
+    return drawing.svg(
+        f"Distance of {game}'s samples from the data, without and with a bug",
+        "Above, the distance over the iterations on a logarithmic axis; below, how many "
+        "times that of the correct game it is. At the end: "
+        + ", ".join(f"{name} {values[-1]:.2g}" for name, (_, values) in curves.items())
+        + ".",
+    )
 
 
 def main():
-    """Measure every curve, keep the numbers and draw the figures."""
+    """Measure every curve and keep the numbers."""
     kept = {}
     for game, *bugs in CHAPTERS.values():
         for bug in (None, *bugs):
@@ -139,9 +172,6 @@ def main():
             kept[key] = kept.get(key) or measure(game, bug)
             print(key, [round(d, 3) for _, d in kept[key]], flush=True)
     KEPT.write_text(json.dumps(kept, indent=0) + "\n")
-    for chapter in CHAPTERS:
-        drawing = draw(chapter, json.loads(KEPT.read_text()))
-        (figures.FIGURES / f"bug-{chapter}.svg").write_text(drawing, "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,18 +1,16 @@
-"""Draws the measured figures of the book, from the very numbers that its pages print:
-python docs/figures.py
+"""The measured figures of the book, from the very numbers that its pages print.
 
-The examples of a page are run. They leave a list called `rows`, each row being x and then one
-value for each curve. It is drawn as an SVG in the site's colours and kept in docs/figures.
+The examples of a page are run, and what they leave is drawn. `draw` keeps the drawings, and
+those of the other files, in docs/figures.
 """
 
 import doctest
-import math
 import re
 
 import book
+from drawing import Drawing, Panel
 
 FIGURES = book.ROOT / "docs" / "figures"
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 300, 70, 150, 20, 50
 
 
 def run(slug):
@@ -25,49 +23,27 @@ def run(slug):
     return names
 
 
-def draw(title, x_label, x, curves, low, high):
-    """An SVG of the curves, {label: (class, values)}, over x.
-
-    The axis of values is logarithmic, from 10^low to 10^high.
-    """
-
-    def point(a, b):
-        across = (a - x[0]) / (x[-1] - x[0]) * (WIDTH - LEFT - RIGHT)
-        up = (math.log10(b) - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
-        return f"{LEFT + across:.1f} {HEIGHT - BOTTOM - up:.1f}"
-
-    parts = []
-    for power in range(low, high + 1):
-        at = point(x[0], 10**power).split()[1]
-        label = f"{10.0**power:g}"
-        parts.append(f'<path class="grid" d="M{LEFT} {at}H{WIDTH - RIGHT}"/>')
-        parts.append(f'<text x="{LEFT - 10}" y="{at}" dy="5" text-anchor="end">{label}</text>')
-    for a in x:
-        at = point(a, 10**low).split()[0]
-        parts.append(f'<text x="{at}" y="{HEIGHT - 26}" text-anchor="middle">{a}</text>')
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    parts.append(f'<text x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">{x_label}</text>')
-    for label, (cls, values) in curves.items():
-        points = [point(a, b) for a, b in zip(x, values)]
-        parts.append(f'<path class="{cls}" d="M{"L".join(points)}"/>')
-        at, height = points[-1].split()
-        parts.append(
-            f'<text class="{cls}" x="{float(at) + 10}" y="{height}" dy="5">{label}</text>'
-        )
-    body = "\n".join(parts)
-    return f"""<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">
-<title>{title}</title>
-{body}
-</svg>
-"""
-
-
 def stall():
     """The length of the generator's gradient under both losses, while D learns."""
     steps, _, minimax, non_saturating = zip(*run("theory-2-stalling")["rows"])
-    curves = {"non-saturating": ("data", non_saturating), "minimax": ("delta", minimax)}
-    title = "Length of the generator's gradient while the discriminator learns"
-    return draw(title, "steps of the discriminator", steps, curves, -3, 1)
+    drawing = Drawing(480, 262)
+    panel = Panel(drawing, (66, 16, 270, 190), (0, 1000), (1e-3, 10), "y")
+    ticks = {10: "10", 1: "1", 0.1: "0.1", 0.01: "0.01", 0.001: "0.001"}
+    panel.axes({s: f"{s:,}" for s in steps}, ticks, "steps of the discriminator")
+    drawing.text(15, 111, "length of G's gradient", turned=True)
+    for cls, name, values in (
+        ("data", "non-saturating (23)", non_saturating),
+        ("delta", "minimax (24)", minimax),
+    ):
+        panel.curve(cls, steps, values)
+        panel.dots(cls, zip(steps, values), 3)
+        panel.text(1000, values[-1], name, cls, dx=10)
+    return drawing.svg(
+        "Length of the generator's gradient while the discriminator learns",
+        "On a logarithmic axis. Both losses start with a gradient of about 0.6. In 1,000 "
+        "steps of the discriminator that of the minimax loss falls to 0.005, and that of the "
+        "non-saturating loss grows to 7.",
+    )
 
 
 def plane(box, across, up, ticks, labels):
@@ -106,7 +82,8 @@ def plane(box, across, up, ticks, labels):
 def svg(title, about, width, height, parts):
     """A whole drawing, with its title and a description for those who cannot see it."""
     body = "\n".join(parts)
-    return f"""<svg class="plot" viewBox="0 0 {width} {height}" role="img" aria-label="{title}">
+    box = f'viewBox="0 0 {width} {height}"'
+    return f"""<svg class="plot large" {box} role="img" aria-label="{title}">
 <title>{title}</title>
 <desc>{about}</desc>
 {body}
@@ -169,10 +146,11 @@ def dirac_eigenvalues():
             f"{'γ = ' if gamma in (0, 1) else ''}{gamma:g}</text>"
         )
     about = (
-        "The complex plane with the unit circle. The pair of eigenvalues of one iteration lies "
-        "outside the circle for γ = 0 and on it for γ = 0.25. For larger γ it moves inward on "
-        "an arc, meets on the real axis at γ = 1 and parts there; one of the two goes toward "
-        "1, the other passes 0 and leaves the circle at −1 between γ = 2 and γ = 2.5."
+        "The complex plane with the unit circle. The pair of eigenvalues of one iteration "
+        "lies outside the circle for γ = 0 and on it for γ = 0.25. For larger γ it moves "
+        "inward on an arc, meets on the real axis at γ = 1 and parts there; one of the two "
+        "goes toward 1, the other passes 0 and leaves the circle at −1 between γ = 2 and γ = "
+        "2.5."
     )
     title = "Eigenvalues of one iteration of the GAN with R1, for growing γ"
     return svg(title, about, 640, 492, parts)
@@ -235,13 +213,29 @@ def patches():
     return svg("A convolution is a product of patches and weights", about, 560, 212, parts)
 
 
+def mpi_speedup():
+    """How many times as fast two processes are, by the model and as measured."""
+    page = run("mpi")
+    m, *curves = zip(*page["rows"])
+    drawing = Drawing(480, 290)
+    panel = Panel(drawing, (60, 16, 290, 215), (m[0], m[-1]), (0, 2), "x")
+    labels = "rows of a batch", "times as fast as one process"
+    panel.axes({2**k: f"{2**k:,}" for k in (5, 7, 9, 11, 13)}, [0, 0.5, 1, 1.5, 2], *labels)
+    for cls, name, values in zip(("data", "tangent", "delta"), page["NETWORKS"], curves):
+        panel.curve(cls, m, values)
+        panel.text(m[-1], values[-1], name, cls, dx=10)
+    panel.dots("data", page["measured"], 5)
+    return drawing.svg(
+        "Two processes beside one, by the cost model",
+        "Three curves that rise with the batch toward 2: two processes that share memory, with "
+        "the measured points on it, then 10 Gbit/s and 1 Gbit/s, which pass 1 ever later.",
+    )
+
+
 MEASURED = {
     "patches": patches,
+    "mpi-speedup": mpi_speedup,
     "stall": stall,
     "dirac-paths": dirac_paths,
     "dirac-eigenvalues": dirac_eigenvalues,
 }
-
-if __name__ == "__main__":
-    for name, figure in MEASURED.items():
-        (FIGURES / f"{name}.svg").write_text(figure(), "utf-8")

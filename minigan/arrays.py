@@ -1,4 +1,4 @@
-r"""Chapter 0. Arrays of NumPy on the CPU or of CuPy on a CUDA GPU, and random numbers.
+r"""Arrays of NumPy on the CPU or of CuPy on a CUDA GPU, and random numbers.
 
 Only this file knows which array libraries exist. `backend("cupy")` answers with the
 library in which a model makes its first arrays; from there on the arrays carry their

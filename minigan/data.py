@@ -1,12 +1,13 @@
-r"""Chapter 16. Data: rows to imitate, and batches of them.
+r"""Chapter 17. Data: rows to imitate, and batches of them.
 
-    data = Dataset(x, labels, image_shape=(28, 28))     # or minigan.load("mnist5k")
-    for x, labels in Batches(data, 64):                 # for ever; every row once per epoch
-        ...
+    data = Dataset(x, labels, image_shape=(28, 28))
+    for x, labels in Batches(data, 64):
+        ...  # for ever; every row once per epoch
 
 Pixels lie in [0, 1], with 0 the background.
 """
 
+import math
 import operator
 import sys
 from dataclasses import dataclass, replace
@@ -23,8 +24,9 @@ class Dataset:
 
     x : (n, d), any real numbers; kept as float32
     labels : whole numbers from 0 (n,), or None; kept as int64, the number of each in `classes`
-    image_shape : (height, width) of a row seen as a picture, whose pixels must then be in
-        [0, 1]; None for points, which may lie anywhere
+    image_shape : (height, width) of a row seen as a grey picture, (height, width, 3) of one in
+        red, green and blue; its pixels must then be in [0, 1]; None for points, which may lie
+        anywhere
     name : what messages call it
     classes : what the labels 0, 1, 2, ... stand for. By default the labels are taken as they
         come, 1 to 26 for instance: the classes are those that occur, in ascending order, and
@@ -37,7 +39,7 @@ class Dataset:
 
     x: np.ndarray
     labels: np.ndarray | None = None
-    image_shape: tuple[int, int] | None = None
+    image_shape: tuple[int, ...] | None = None
     name: str = "data"
     classes: tuple[int, ...] = ()
     source: object = None
@@ -57,7 +59,7 @@ class Dataset:
         if self.image_shape is None:
             what = f"{self.x.shape[1]} columns"
         else:
-            what = "images of {} x {}".format(*self.image_shape)
+            what = f"images of {describe_shape(self.image_shape)}"
         return f"<Dataset {self.name!r}: {len(self):,} rows, {what}, {self.describe_classes()}>"
 
     @property
@@ -78,6 +80,12 @@ class Dataset:
         r"""Some of the rows: a slice, their numbers or a mask. The classes are the same."""
         labels = None if self.labels is None else self.labels[rows]
         return replace(self, x=self.x[rows], labels=labels)
+
+
+def describe_shape(image_shape):
+    r"""The shape of a picture in words: "28 x 28", or "28 x 28 in colour"."""
+    h, w, *colour = image_shape
+    return f"{h} x {w}{' in colour' * bool(colour)}"
 
 
 def as_dataset(data):
@@ -126,26 +134,37 @@ def _reshaped(shape):
         return ""
     if len(shape) == 1:
         return "; for points on a line give x.reshape(-1, 1)"
-    pictures = f" and image_shape={shape[1:]}" if len(shape) == 3 else ""
-    return f"; give x.reshape({shape[0]}, -1){pictures}"
+    n, *inner = shape
+    turned = ""
+    if len(inner) == 3 and inner[-1] == 1:
+        inner.pop()
+    elif len(inner) == 3 and inner[0] == 3 != inner[-1]:  # colours first, as PyTorch has them
+        turned, inner = ".transpose(0, 2, 3, 1)", [*inner[1:], 3]
+    is_picture = len(inner) == 2 or (len(inner) == 3 and inner[-1] == 3)
+    pictures = f" and image_shape={tuple(inner)}" if is_picture else ""
+    return f"; give x{turned}.reshape({n}, -1){pictures}"
 
 
 def _as_image_shape(data, x):
     try:
-        h, w = map(operator.index, data.image_shape)
+        shape = tuple(map(operator.index, data.image_shape))
     except (TypeError, ValueError):
+        shape = ()
+    if len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,)):
         raise DataError(
-            f"image_shape: expected (height, width), got {data.image_shape!r}"
-        ) from None
-    if h < 1 or h * w != x.shape[1]:
-        raise DataError(f"image_shape: {h} x {w} is not the {x.shape[1]} columns of x")
+            "image_shape: expected (height, width), or (height, width, 3) of colours, got "
+            f"{data.image_shape!r}"
+        )
+    if shape[0] < 1 or math.prod(shape) != x.shape[1]:
+        size = " x ".join(map(str, shape))
+        raise DataError(f"image_shape: {size} is not the {x.shape[1]} columns of x")
     low, high = x.min(), x.max()
     if low < 0 or high > 1:
         hint = "; divide them by 255" if low >= 0 and 1 < high <= 255 else ""
         raise DataError(
             f"x: expected pixels in [0, 1], got values from {low:g} to {high:g}{hint}"
         )
-    return h, w
+    return shape if shape[2:] == (3,) else shape[:2]
 
 
 def _as_labels(given, classes, n):
@@ -197,6 +216,8 @@ class Batches:
         self.rows = whole_number("rows", rows, "[0, inf)", DataError)
         self.x = to(data.x)
         self.labels = None if data.labels is None else to(data.labels)
+        self.part = slice(None)  # of every batch, the rows that are given
+        self.out = None  # an array that the rows of x are written to, if there is one
         self._xp, self._epoch = array_namespace(self.x), None
 
     def __iter__(self):
@@ -208,8 +229,10 @@ class Batches:
         index = self._order(epoch)[start : min(stop, self.n)]
         if stop > self.n:
             index = self._xp.concat([index, self._order(epoch + 1)[: stop - self.n]])
-        self.rows += self.batch_size
+        self.rows, index = self.rows + self.batch_size, index[self.part]
         labels = None if self.labels is None else self._xp.take(self.labels, index)
+        if self.out is not None:
+            return np.take(self.x, index, axis=0, out=self.out, mode="clip"), labels
         return self._xp.take(self.x, index, axis=0), labels
 
     def _order(self, epoch):

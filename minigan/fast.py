@@ -1,11 +1,7 @@
-r"""Chapter 17. The same numbers sooner: the lines between the matrix products, compiled.
+r"""Chapter 19. The same numbers sooner: networks and optimisers that use the loops.
 
-NumPy runs one operation at a time over whole arrays: Adam's three equations are ten passes
-over memory. A compiler makes one of them. This file writes the elementwise lines of earlier
-chapters once more, entry by entry, and derives nothing. Each loop performs the operations of
-its definition in the definition's order, so its result is the same to the last bit, and a run
-begun with Numba may go on without it. Anything else (a layer of another type, another dtype
-or shape) falls back to the plain chapters.
+A network and an optimiser keep their meaning and their memory, and take shorter ways. Anything
+else (a layer of another type, another dtype or shape) falls back to the plain chapters.
 
 `train` calls `accelerate`. The loops need Numba, which `pip install 'minigan[fast]'` brings;
 without it, two things remain that NumPy alone can do sooner.
@@ -13,118 +9,41 @@ without it, two things remain that NumPy alone can do sooner.
 
 import numpy as np
 
+from . import loops
 from .layers import Dense, LeakyReLU, Sigmoid
+from .loops import njit
 from .network import Network
 from .optim import Adam, RMSProp
-
-
-def _compiler():
-    try:
-        from numba import config, njit
-
-        decorate = njit(error_model="numpy")  # x/0 is infinite
-        decorate(lambda x: x)
-        return None if config.DISABLE_JIT else decorate
-    except Exception:  # it is not there, or does not suit this Python or this NumPy
-        return None
-
-
-njit = _compiler()
-loop = njit or (lambda function: function)  # a loop is compiled at its first call
-
-
-@loop
-def _leaky_forward(x, b, slope, y):
-    r"""The bias of (1), added to $xW$ in place, then (2)."""
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            x[i, j] += b[j]
-            y[i, j] = x[i, j] if x[i, j] > 0 else slope * x[i, j]
-
-
-@loop
-def _leaky_dx(dy, x, slope, dx):
-    r"""(2a)."""
-    for i in range(x.size):
-        dx[i] = dy[i] if x[i] > 0 else slope * dy[i]
-
-
-@loop
-def _negative(x, b, y):
-    r"""The bias of (1), added to $xW$ in place, then $-x$ for (3)."""
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            x[i, j] += b[j]
-            y[i, j] = -x[i, j]
-
-
-@loop
-def _sigmoid(e, one):
-    r"""(3) in the place of $e^{-x}$."""
-    for i in range(e.size):
-        e[i] = one / (e[i] + one)
-
-
-@loop
-def _sigmoid_dx(dy, y, one, dx):
-    r"""(3a)."""
-    for i in range(y.size):
-        dx[i] = (one - y[i]) * y[i] * dy[i]
-
-
-@loop
-def _weighted(f, x, u, y):
-    r"""(13): $f x + u$."""
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            y[i, j] = f[i, 0] * x[i, j] + u[i, j]
-
-
-@loop
-def _rmsprop(theta, v, g, rho, rest, lr, eps):
-    r"""(17), `rest` being $1 - \rho$."""
-    for i in range(theta.size):
-        v[i] = rho * v[i] + rest * g[i] * g[i]
-        theta[i] -= lr * g[i] / (np.sqrt(v[i]) + eps)
-
-
-@loop
-def _adam(theta, M, V, g, beta1, beta2, rate, eps):
-    r"""(18c), then the step with the two numbers of `Adam.rates`."""
-    for i in range(theta.size):
-        M[i] = beta1 * M[i] + g[i]
-        V[i] = beta2 * V[i] + g[i] * g[i]
-        theta[i] -= rate * M[i] / (np.sqrt(V[i]) + eps)
 
 
 def leaky_forward(layer, x, b):
     r"""Adds b to x and returns (2) of it."""
     y = np.empty(x.shape, x.dtype)
-    _leaky_forward(x, b, x.dtype.type(layer.slope), y)
+    loops.leaky(x, b, x.dtype.type(layer.slope), y)
     return y
 
 
 def leaky_dx(layer, dy, x, y):
     r"""(2a)."""
     dx = np.empty(x.shape, x.dtype)
-    _leaky_dx(dy.ravel(), x.ravel(), x.dtype.type(layer.slope), dx.reshape(-1))
+    loops.leaky_dx(dy.ravel(), x.ravel(), x.dtype.type(layer.slope), dx.reshape(-1))
     return dx
 
 
 def sigmoid_forward(layer, x, b):
     r"""Adds b to x and returns (3) of it; the exponential is NumPy's."""
     y = np.empty(x.shape, x.dtype)
-    _negative(x, b, y)
+    loops.negative(x, b, y)
     with np.errstate(over="ignore"):
         np.exp(y, out=y)
-    _sigmoid(y.reshape(-1), y.dtype.type(1))
+    loops.sigmoid(y.reshape(-1), y.dtype.type(1))
     return y
 
 
 def sigmoid_dx(layer, dy, x, y):
     r"""(3a)."""
     dx = np.empty(y.shape, y.dtype)
-    _sigmoid_dx(dy.ravel(), y.ravel(), y.dtype.type(1), dx.reshape(-1))
+    loops.sigmoid_dx(dy.ravel(), y.ravel(), y.dtype.type(1), dx.reshape(-1))
     return dx
 
 
@@ -132,8 +51,8 @@ def weighted(factors, x, u):
     r"""$\mathrm{diag}(f)\,x + u$ of (13)."""
     if not (njit and x.shape == u.shape and factors.shape == (x.shape[0], 1)):
         return factors * x + u
-    y = np.empty(x.shape, x.dtype)
-    _weighted(factors, x, u, y)
+    y = u.copy()
+    loops.weighted(factors, x, y)
     return y
 
 
@@ -217,7 +136,7 @@ class FastRMSProp(RMSProp):
         if not (njit and same_size_and_dtype(theta, self.v, g)):
             return super().update(theta, g)
         rates = self.rho, 1 - self.rho, self.lr, self.eps
-        _rmsprop(theta, self.v, g, *map(theta.dtype.type, rates))
+        loops.rmsprop(theta, self.v, g, *map(theta.dtype.type, rates))
 
 
 class FastAdam(Adam):
@@ -227,7 +146,7 @@ class FastAdam(Adam):
         if not (njit and same_size_and_dtype(theta, self.M, self.V, g)):
             return super().update(theta, g)
         rates = self.beta1, self.beta2, *self.rates()
-        _adam(theta, self.M, self.V, g, *map(theta.dtype.type, rates))
+        loops.adam(theta, self.M, self.V, g, *map(theta.dtype.type, rates))
 
 
 FAST = {Network: FastNetwork, RMSProp: FastRMSProp, Adam: FastAdam}

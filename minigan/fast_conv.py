@@ -1,4 +1,4 @@
-r"""Chapter 18. Convolutions sooner: gather and scatter compiled, biases and bends in one pass.
+r"""Chapter 21. Convolutions sooner: gather and scatter compiled, biases and bends in one pass.
 
 The matrix products of a convolution are NumPy's here as well. What surrounds them is copying,
 and NumPy copies a picture K × K times, each time a pixel here and a pixel there. The loops of
@@ -21,8 +21,9 @@ from dataclasses import astuple
 import numpy as np
 
 from .conv import Conv, ConvTranspose, OfPictures, Patches, by_pixel, over_pixels
-from .fast import FORWARD, FastNetwork, loop, njit, weighted
+from .fast import FORWARD, FastNetwork, weighted
 from .layers import Dense
+from .loops import loop, njit
 from .network import layer_gradient
 
 

@@ -27,6 +27,7 @@ class Game(Players):
     r"""The part that every GAN shares; a subclass adds `D_loss`, `G_loss` and `report`."""
 
     stop = 1  # of the shared pass's deltas; 0 where the slopes of D at its rows are needed
+    processes = None  # that share every batch, if there are several (`minigan.lab.mpi`)
 
     # ---- the plain steps: the definition of the game ----
 
@@ -115,11 +116,11 @@ class Game(Players):
         delta_G = ds_G * deltas[self.stop][m:, :]
         if self.stop:
             delta_G = self.D.dx(1, delta_G, trace[0][m:, :], trace[1][m:, :])
-        self.descend_G(self.G.gradient(G_trace, delta_G[:, : self.n_data]))
+        G_dtheta = self.G.gradient(G_trace, delta_G[:, : self.n_data])
         ds_D = xp.concat([ds_real, ds_fake])
         dtheta, penalty = self.D_gradient(trace, deltas, ds_D, x, G_trace[-1], c, rng)
-        self.descend_D(dtheta)
-        return self.D_record(loss_D, ds_real, ds_fake, penalty, loss_G=loss_G)
+        record = self.D_record(loss_D, ds_real, ds_fake, penalty, loss_G=loss_G)
+        return self.descend(record, dtheta, G_dtheta)
 
     def D_update(self, x, x_fake, c=None, rng=None):
         r"""(21a) `D_step` with one pass: real and fake rows are stacked, so (1b) and (1c),
@@ -129,8 +130,20 @@ class Game(Players):
         loss, ds_real, ds_fake = self.D_loss(s_real, s_fake)
         dtheta = self.D.gradient(trace, array_namespace(x).concat([ds_real, ds_fake]))
         dtheta, penalty = self.add_penalty(dtheta, x, x_fake, c, rng)
+        record = self.D_record(loss, ds_real, ds_fake, penalty)
+        return self.descend(record, dtheta)
+
+    def descend(self, record, dtheta, *G_dtheta):
+        r"""The end of both steps, or of D's; returns the record.
+
+        What several processes have computed becomes what one would have, here and only here.
+        """
+        if self.processes:
+            record, dtheta, *G_dtheta = self.processes.mean(record, dtheta, *G_dtheta)
+        for own in G_dtheta:
+            self.descend_G(own)
         self.descend_D(dtheta)
-        return self.D_record(loss, ds_real, ds_fake, penalty)
+        return record
 
     def score_real_and_fake(self, x, x_fake, c):
         r"""D's trace of real rows above generated ones; the scores of each (m, 1)."""

@@ -1,59 +1,52 @@
-r"""Chapter 15. How a derivative is proven.
+r"""Chapter 16. How a derivative is proven.
 
-A backward pass is a claim: this array is $\partial L/\partial x$. The claim is tested
-against the forward pass alone, which knows nothing of derivatives, in three ways.
-
-**Complex step**, the reference. For f analytic, Taylor's series along $i h u$ is
-$f(x + ihu) = f(x) + ih\,f'(x)u - \tfrac{h^2}{2} f''(x)[u, u] - \dots$, and so
-
-(44) $f'(x)u = \dfrac{\mathrm{Im}\, f(x + ihu)}{h} + O(h^2)$
-
-Nothing is subtracted, so nothing cancels: with $h = 10^{-30}$ the error term is
-$10^{-60}$ and the answer is exact to rounding.
-
-**Adjoint test.** Forward mode carries a step u to $J u$, backward mode carries a delta v to
-$J^\top v$, and the two can only agree if both are right:
-
-(45) $\langle v, J u\rangle = \langle J^\top v, u\rangle$ for every u and v
-
-**Central difference**, for code that cannot take complex numbers.
-
-(46) $f'(x)u = \dfrac{f(x + hu) - f(x - hu)}{2h} + O(h^2)$
-
-Rounding adds an error of $\varepsilon/h$, ε being the dtype's precision; the sum of the two is
-least near $h = \varepsilon^{1/3}$, where it is about $\varepsilon^{2/3}$. The step
-may not straddle a bend.
-
-Every result is a `Check` with the relative error of norms
-$\|a - b\| / \max(\|a\|, \|b\|)$: single entries may be lost in rounding, norms are not.
+Each check compares what a backward pass claims with what chapter 15 measures, and says how far
+the two are apart: the relative error of norms $\|a - b\| / \max(\|a\|, \|b\|)$, since single
+entries may be lost in rounding and norms are not. A check that fails also says what is
+wrong, if a simple hypothesis explains the numbers; `minigan.lab.diagnosis` tries them.
 """
 
+import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
 import numpy as np
 
-from .arrays import Array, array_namespace, asarray_like, stream, to_numpy
+from .arrays import Array, array_namespace, stream, to_numpy
 from .errors import MiniganError
 from .layers import mixing, require
+from .measure import (  # noqa: F401, what measures is asked for here as well
+    FULL,
+    METHODS,
+    TOLERANCE,
+    H,
+    LayerAt,
+    avoid_kink,
+    central_difference,
+    complex_step,
+    gradient_of,
+    random_like,
+    require_floats,
+    require_shapes,
+    step_size,
+    to_complex,
+    tolerance_for,
+)
 from .network import Network
-
-H = 1e-30
-TOLERANCE = {"complex step": 1e-13, "adjoint": 1e-13, "central difference": 1e-7}
-FULL = 2000  # up to so many entries each one is checked; beyond, random directions are
 
 
 @dataclass(frozen=True)
 class Check:
-    r"""One comparison: what was checked, how, and how far off it was."""
+    r"""One comparison: what was checked, how, how far off it was, and what explains that."""
 
     name: str
     method: str
     error: float
     worst: str
     tolerance: float
+    cause: str = ""
 
     @property
     def passed(self) -> bool:
@@ -61,8 +54,29 @@ class Check:
         return self.error <= self.tolerance
 
     def __str__(self):
-        verdict = "pass" if self.passed else f"FAIL at {self.worst}"
+        verdict = "\n    ".join(self.verdict)
         return f"{self.name:<24} {self.method:<20} {self.error:8.1e}  {verdict}"
+
+    @property
+    def verdict(self) -> list[str]:
+        r"""The lines that say how it ended."""
+        if self.passed:
+            return ["pass"]
+        return [f"FAIL at {self.worst}", *([self.cause] if self.cause else [])]
+
+    def because(self, ask: Callable[[Any], str]) -> "Check":
+        r"""The same check; if it failed, with `cause_of(ask)`."""
+        return self if self.passed else replace(self, cause=cause_of(ask))
+
+
+def cause_of(ask: Callable[[Any], str]) -> str:
+    r"""What ask(`minigan.lab.evidence`) answers; "" if it raises, since no check breaks by it.
+
+    Here alone the book asks the lab, and only once a check has failed.
+    """
+    from .lab import evidence
+
+    return evidence.answer(lambda: ask(evidence), "")
 
 
 class Checks(list):
@@ -74,36 +88,10 @@ class Checks(list):
     def _repr_html_(self):
         rows = "".join(
             f"<tr><td>{escape(check.name)}</td><td>{check.method}</td><td>{check.error:.1e}</td>"
-            f"<td>{'pass' if check.passed else 'FAIL at ' + escape(check.worst)}</td></tr>"
+            f"<td>{'<br>'.join(map(escape, check.verdict))}</td></tr>"
             for check in self
         )
         return f"<table><tr><th>derivative<th>method<th>error<th>verdict</tr>{rows}</table>"
-
-
-def complex_step(f: Callable, x: Array, u: Array) -> Array:
-    r"""(44) The derivative of f at x along u; x and u real, of one shape."""
-    xp = array_namespace(x, u)
-    return xp.imag(f(to_complex(x) + 1j * H * to_complex(u))) / H
-
-
-def central_difference(f: Callable, x: Array, u: Array) -> Array:
-    r"""(46) The same from two real evaluations, $h = \varepsilon^{1/3}$ for x's dtype."""
-    h = step_size(x)
-    return (f(x + h * u) - f(x - h * u)) / (2 * h)
-
-
-METHODS = {"complex step": complex_step, "central difference": central_difference}
-
-
-def step_size(x):
-    r"""$\varepsilon^{1/3}$ of x's dtype: 6e-6 in float64, 5e-3 in float32."""
-    return float(array_namespace(x).finfo(x.dtype).eps) ** (1 / 3)
-
-
-def to_complex(x):
-    r"""x as complex128."""
-    xp = array_namespace(x)
-    return xp.astype(x, xp.complex128)
 
 
 def compare(name, method, claim, reference, tolerance=None):
@@ -127,93 +115,61 @@ def check_gradient(
     Every entry is perturbed by itself if x has at most 2,000; otherwise dx is compared
     along eight random directions. Shapes: x and dx alike.
     """
+    check = _check_gradient(name, f, x, dx, method, seed)
+    return check.because(lambda lab: lab.explain_gradient(f, x, dx, method, seed))
+
+
+def _check_gradient(name, f, x, dx, method, seed=0):
+    r"""The same without a cause."""
     require_floats(x)
     if x.shape != dx.shape:
         raise MiniganError(f"{name}: expected shape {tuple(x.shape)}, got {tuple(dx.shape)}")
-    shape, size = x.shape, int(np.prod(x.shape))
-    if size <= FULL:
-        claim, directions = to_numpy(dx), np.eye(size)
-    else:
-        directions = stream(seed, "directions of a gradient").standard_normal((8, size))
-        claim = directions @ np.ravel(to_numpy(dx))
-    measure, real = METHODS[method], to_numpy(x).dtype
-    slopes = [
-        float(measure(f, x, asarray_like(u.reshape(shape).astype(real), x))) for u in directions
-    ]
-    return compare(name, method, claim, np.reshape(slopes, claim.shape))
+    (directions, slopes), claim = gradient_of(f, x, method, seed), to_numpy(dx)
+    claim = claim if directions is None else directions @ np.ravel(claim)
+    return compare(name, method, claim, slopes, tolerance_for(method, x))
 
 
 def check_layer(
     layer: Any, x: Array, *params: Array, method: str = "complex step", seed: int = 0
 ) -> Checks:
-    r"""Prove a layer: dx, every parameter's gradient, tangent, its rows, the adjoint test.
+    r"""Prove a layer: dx, every parameter's gradient, tangent, and the adjoint test.
 
     layer : any object that does what `Layer` describes
     x, params : real arrays of one library: the point at which to check
 
-    Raises MiniganError if the layer lacks a method, or if x comes too near its bend.
+    Returns a list of `Check`. Raises MiniganError if the layer lacks a method or its shapes, or
+    if x comes too near its bend.
     """
     require(layer, "forward", "dx", "tangent", *(["dparams"] if params else []))
     require_floats(x, *params)
+    require_shapes(layer, params)
     avoid_kink(layer, x, method)
-    xp, rng = array_namespace(x, *params), stream(seed, "vectors of a proof")
-    y = layer.forward(x, *params)
-    v, u = (random_like(rng, array) for array in (y, x))
-    complex_params = [to_complex(p) for p in params] if method == "complex step" else params
-
-    def pairing(i, what=layer.forward):
-        def f(value):
-            args = [x if method != "complex step" else to_complex(x), *complex_params]
-            args[i] = value
-            return xp.sum(v * what(*args))
-
-        return f
-
-    def tangent(x, *params):
-        return layer.tangent(u, x, layer.forward(x, *params), *params)
-
-    name = type(layer).__name__
-    dx, du = layer.dx(v, x, y, *params), layer.tangent(u, x, y, *params)
-    checks = Checks([check_gradient(f"{name}.dx", pairing(0), x, dx, method)])
-    for i, grad in enumerate(_gradients(layer, "dparams", len(params), v, x, y, *params)):
-        what = f"{name}.dparams[{i}]"
-        checks.append(check_gradient(what, pairing(i + 1), params[i], grad, method))
-    moved = METHODS[method](lambda x: layer.forward(x, *complex_params), x, u)
-    checks.append(compare(f"{name}.tangent", method, du, moved))
-    if hasattr(layer, "tangent_dparams"):
-        args = len(params), v, u, x, y, *params
-        grads = _gradients(layer, "tangent_dparams", *args)
-        for i, grad in enumerate(grads):
-            what = f"{name}.tangent_dparams[{i}]"
-            f = pairing(i + 1, tangent)
-            checks.append(check_gradient(what, f, params[i], grad, method))
-    checks.append(check_rows(f"{name}.rows", lambda x: layer.forward(x, *params), x))
-    checks.append(check_adjoint(name, v, du, dx, u))
+    at, claims, checks = LayerAt(layer, x, params, method, seed), {}, Checks()
+    for what in at.passes():
+        name = f"{at.name}.{what}"
+        claims[what] = at.claim(what)
+        claim, truth = at.pair(what, claims[what])
+        why = lambda lab, what=what: lab.explain_layer(at, what)  # noqa: E731
+        if claim.shape != truth.shape:
+            got = None if claims[what] is None else claim.shape
+            wrong = f"{name}: expected shape {truth.shape}, got {got}"
+            raise MiniganError(f"{wrong}; {cause_of(why)}".removesuffix("; "))
+        check = compare(name, method, claim, truth, tolerance_for(method, x))
+        checks.append(check.because(why))
+    checks.append(check_rows(f"{at.name}.rows", lambda x: layer.forward(x, *params), x))
+    checks.append(check_adjoint(at.name, at.v, claims["tangent"], claims["dx"], at.u))
     return checks
-
-
-def _gradients(layer, method, n, *args):
-    r"""What `dparams` or `tangent_dparams` returns, one gradient for each parameter."""
-    if not n:
-        return ()
-    grads = getattr(layer, method)(*args)
-    if not isinstance(grads, (tuple, list)) or len(grads) != n:
-        got = len(grads) if isinstance(grads, (tuple, list)) else type(grads).__name__
-        raise MiniganError(
-            f"{type(layer).__name__}.{method}: expected a tuple of {n} gradients, one for each "
-            f"parameter, got {got}"
-        )
-    return grads
 
 
 def check_adjoint(name: str, v: Array, Ju: Array, JTv: Array, u: Array) -> Check:
     r"""(45) $\langle v, Ju\rangle = \langle J^\top v, u\rangle$, relative to $\|v\|\|Ju\|$."""
+    limit = tolerance_for("adjoint", u)
     v, Ju, JTv, u = (np.asarray(to_numpy(a), dtype=float).ravel() for a in (v, Ju, JTv, u))
     forward, backward = v @ Ju, JTv @ u
     size = max(np.linalg.norm(v) * np.linalg.norm(Ju), np.linalg.norm(JTv) * np.linalg.norm(u))
     error = 0.0 if size == 0 else abs(forward - backward) / size
     worst = f"<v, Ju> = {forward:.6g}, <JTv, u> = {backward:.6g}"
-    return Check(f"{name} <v,Ju>=<JTv,u>", "adjoint", float(error), worst, TOLERANCE["adjoint"])
+    return Check(f"{name} <v,Ju>=<JTv,u>", "adjoint", float(error), worst, limit)
 
 
 def check_rows(name: str, f: Callable, x: Array) -> Check:
@@ -226,7 +182,8 @@ def check_rows(name: str, f: Callable, x: Array) -> Check:
 def check_loss(loss: Callable, s: Array, t: Array, method: str = "complex step") -> Check:
     r"""Prove a loss of chapter 2: its ds against its own value. s (m, 1) real."""
     name = getattr(loss, "__name__", type(loss).__name__)
-    return check_gradient(f"{name} ds", lambda s: loss(s, t)[0], s, loss(s, t)[1], method)
+    check = _check_gradient(f"{name} ds", lambda s: loss(s, t)[0], s, loss(s, t)[1], method)
+    return check.because(lambda lab: lab.explain_loss(loss, s, t, method))
 
 
 def check_network(
@@ -240,48 +197,94 @@ def check_network(
         avoid_kink(layer, before, method)
     v, u = random_like(rng, trace[-1]), random_like(rng, x)
     xp = array_namespace(x)
-    as_input = to_complex if method == "complex step" else (lambda a: a)
+    lift = to_complex if method == "complex step" else (lambda a: a)
 
     def of_theta(theta):
-        return xp.sum(v * Network(network.layers, theta).forward(as_input(x))[-1])
+        return xp.sum(v * Network(network.layers, theta).forward(lift(x))[-1])
 
     def of_x(x):
-        return Network(network.layers, as_input(network.theta)).forward(x)[-1]
+        return Network(network.layers, lift(network.theta)).forward(x)[-1]
 
-    (dx, *deltas), tangents = network.deltas(trace, v), network.tangents(trace, u)
-    dtheta = network.gradient(trace, v)
-    checks = Checks([check_gradient("network dtheta", of_theta, network.theta, dtheta, method)])
-    checks.append(check_gradient("network dx", lambda x: xp.sum(v * of_x(x)), x, dx, method))
+    deltas, tangents = network.deltas(trace, v), network.tangents(trace, u)
+    theta, dtheta = network.theta, network.gradient(trace, v)
     moved = METHODS[method](of_x, x, u)
-    checks.append(compare("network tangents", method, tangents[-1], moved))
-    for l, delta in enumerate(deltas, 1):
-        checks.append(check_adjoint(f"layer {l}", delta, tangents[l], dx, tangents[l - 1]))
-        dx = delta
+    checks = Checks([
+        _check_gradient("network dtheta", of_theta, theta, dtheta, method),
+        _check_gradient("network dx", lambda x: xp.sum(v * of_x(x)), x, deltas[0], method),
+        compare("network tangents", method, tangents[-1], moved, tolerance_for(method, x)),
+    ])  # fmt: skip
+    for l in range(1, len(trace)):
+        pairs = deltas[l], tangents[l], deltas[l - 1], tangents[l - 1]
+        checks.append(check_adjoint(f"layer {l}", *pairs))
     checks.append(check_rows("network rows", lambda x: network.forward(x)[-1], x))
-    return checks
+    checks[0] = checks[0].because(
+        lambda lab: lab.explain_pass(network, of_theta, dtheta, x.shape[0], method)
+    )
+    return shared_cause(checks, lambda lab: lab.explain_layers(network, x, method, seed))
 
 
-def require_floats(*arrays):
-    r"""Raises MiniganError for whole numbers, among which there is no small step."""
-    for array in arrays:
-        if not array_namespace(array).isdtype(array.dtype, "real floating"):
-            raise MiniganError(f"expected an array of real numbers, got dtype {array.dtype}")
+def shared_cause(checks, ask):
+    r"""The checks with the cause that ask(lab) gives to all that failed, or else their own."""
+    if all(check.passed for check in checks):
+        return checks
+    cause = cause_of(ask)
+    return Checks(check.because(lambda lab, own=check.cause: cause or own) for check in checks)
 
 
-def avoid_kink(layer, x, method):
-    r"""Raises MiniganError if an entry of x is so near the layer's bend that (46) straddles it,
-    or, for the complex step, exactly on it.
+def check_game(game: Any, x: Array, z: Array, c=None, method: str = "complex step") -> Checks:
+    r"""Prove (19), (20), (21) and (21a): what each step of a game hands to its optimiser.
+
+    x (m, n_data), z (m, n_noise), c (m, n_condition) or None; the game is not moved.
     """
-    kink = getattr(layer, "kink", None)
-    if kink is None:
-        return
-    h = 0.0 if method == "complex step" else 20 * step_size(x)
-    distance = float(np.min(abs(to_numpy(x) - kink)))
-    if distance <= h:
-        raise MiniganError(
-            f"x: an entry is {distance:.1e} from the bend of {type(layer).__name__} at "
-            f"{kink:g}, where no derivative exists; choose x farther than {h:.1e} from it"
-        )
+    require_floats(x, z, game.G.theta, game.D.theta)
+    losses, checks = game_losses(game, x, z, c), Checks()
+    for step, player, dtheta in step_gradients(game, x, z, c):
+        network, f = getattr(game, player), losses[player]
+        check = _check_gradient(step, f, network.theta, dtheta, method)
+        told = network, f, dtheta, x.shape[0], method
+        checks.append(check.because(lambda lab, told=told: lab.explain_pass(*told)))
+    return shared_cause(checks, lambda lab: lab.explain_game(game, x, z, c, method))
+
+
+def step_gradients(game, x, z, c=None):
+    r"""A list of (equation and step, player, gradient) of a game's four steps."""
+    twin, rng = copy.copy(game), SameNumbers()
+    twin.G_optimizer, twin.D_optimizer = G, D = RecordingOptimizer(), RecordingOptimizer()
+    twin.constrain, twin.G_average = (lambda: None), None
+    _, x_fake = twin.G_step(x, z, c)
+    twin.D_step(x, x_fake, c, rng)
+    found = [("(19) G_step", "G", G.dtheta), ("(20) D_step", "D", D.dtheta)]
+    twin.D_update(x, x_fake, c, rng)
+    found.append(("(21a) D_update", "D", D.dtheta))
+    twin.update(x, z, c, rng)
+    return [*found, ("(21) update", "G", G.dtheta), ("(21) update", "D", D.dtheta)]
+
+
+def game_losses(game, x, z, c=None):
+    r"""{player: its loss as a function of its parameters}, by forward passes alone."""
+    x_fake, rng = game.G.forward(game.G_input(z, c))[-1], SameNumbers()
+
+    def L_G(theta):
+        rows = Network(game.G.layers, theta).forward(game.G_input(z, c))[-1]
+        return game.G_loss(*(game.D.forward(game.D_input(r, c))[-1] for r in (x, rows)))[0]
+
+    def L_D(theta):
+        twin = copy.copy(game)
+        twin.D = Network(game.D.layers, theta)
+        scores = (twin.D.forward(twin.D_input(rows, c))[-1] for rows in (x, x_fake))
+        penalty = twin.penalty(x, x_fake, c, rng)
+        loss = twin.D_loss(*scores)[0]
+        return loss + penalty[0] if penalty else loss
+
+    return {"G": L_G, "D": L_D}
+
+
+class SameNumbers:
+    r"""Stands in for the generator of a penalty's numbers: the same ones at every call."""
+
+    def random(self, shape, dtype):
+        r"""Numbers between 0 and 1 that float32 has as well."""
+        return stream(0, "points of the penalty").random(shape, "float32").astype(dtype)
 
 
 class RecordingOptimizer:
@@ -291,9 +294,3 @@ class RecordingOptimizer:
 
     def step(self, theta, dtheta):
         self.dtheta = dtheta
-
-
-def random_like(rng, array):
-    r"""Standard normal numbers of the array's shape, dtype, library and device."""
-    host = rng.standard_normal(array.shape).astype(to_numpy(array).dtype)
-    return asarray_like(host, array)

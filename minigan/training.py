@@ -1,4 +1,4 @@
-r"""Chapter 19. The training loop, as a generator of records.
+r"""Chapter 22. The training loop, as a generator of records.
 
     for record in minigan.train(model, data, steps=1000):
         ...                     # plot it, log it, break
@@ -61,7 +61,7 @@ class TrainState:
         return state
 
 
-def train(model, data, steps, batch_size=64, seed=0, state=None):
+def train(model, data, steps, batch_size=64, seed=0, state=None, processes=None):
     r"""Train until `state.step` is `steps`, yielding a record after each iteration.
 
     Nothing is trained before the records are asked for: iterate over them, or call `fit`.
@@ -74,22 +74,29 @@ def train(model, data, steps, batch_size=64, seed=0, state=None):
     batch_size : rows of real data, and of fakes, in a step.
     seed : of the batches and the noise; unused if `state` is given.
     state : a `TrainState` to go on from; updated before each record.
+    processes : those of `minigan.lab.mpi` that share every batch, or None.
 
-    From here on the model runs by `accelerate`, with the same result.
+    From here on the model runs by `accelerate`, and its iterations in a `Workspace`, with the
+    same result.
     Raises DataError at once if the data does not suit the model, and DivergedError, while
     running, as soon as a loss is infinite or not a number.
     """
-    from .fast import accelerate  # importing Numba takes a second
+    from .fast import accelerate  # importing Numba takes a while
     from .fast_conv import accelerate_pictures
+    from .workspace import Workspace
 
     data, steps = as_dataset(data), whole_number("steps", steps, "[0, inf)")
     check_fit(model, data)
     state = state or TrainState(seed)
     batches = Batches(data, batch_size, state.seed, state.rows, to=model.standardised)
+    model.processes, generators = processes, (state.rng, state.penalty_rng)
+    if processes:
+        batches.part, *generators = processes.share(batches.batch_size, *generators)
     keep_heap()
     accelerate(model)
     accelerate_pictures(model)
-    return Training(model, steps, state, _records(model, batches, steps, state))
+    records = _records(model, batches, steps, state, generators, Workspace(batches))
+    return Training(model, steps, state, records)
 
 
 class Training(Generator):
@@ -113,11 +120,11 @@ class Training(Generator):
         return f"<Training of a {type(self.model).__name__}: {taken}{how}>"
 
 
-def _records(model, batches, steps, state):
+def _records(model, batches, steps, state, generators, workspace):
     while state.step < steps:
         part = state.step / steps if model.lr_decay else 0.0
         with decayed(model, part), np.errstate(over="ignore", invalid="ignore"):
-            record = model.iteration(batches, state.rng, state.penalty_rng)
+            record = workspace.for_model(model).iteration(batches, *generators)
         record = {name: float(value.real) for name, value in record.items()}
         state.step += 1
         state.rows = batches.rows

@@ -8,6 +8,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import array_api_strict
 import numpy as np
 import pytest
+from browser import chromium, site  # noqa: F401
 from hypothesis import HealthCheck, Phase, settings
 
 from minigan.arrays import asarray_like, backend

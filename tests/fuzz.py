@@ -1,6 +1,6 @@
 """Damages files and options at random: minigan does what it is asked, or says why not.
 
-    python tests/fuzz.py [CASES] [SEED] [--only config|metrics|checkpoint|idx|options]
+    python tests/fuzz.py [CASES] [SEED] [--only config|…|options|images|npz|npy|csv]
 
 A case copies a tiny run, damages a file of it or makes options up, and runs commands in this
 process. Whatever is neither a success nor a refusal (MiniganError, exit status 2) is a fault;
@@ -23,9 +23,11 @@ import sys
 import tempfile
 import warnings
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 import minigan.fast
 from minigan.lab import cli, log, run
@@ -99,11 +101,12 @@ def some_archive(rng, old):
     with np.load(io.BytesIO(old)) as arrays:
         members = {name: npy(a.dtype.str, a.shape, a.tobytes()) for name, a in arrays.items()}
         name, what, method = rng.choice(arrays.files), rng.random(), rng.choice(PACKED)
-        array, about = arrays[name], str(arrays["about"]).encode()
+        array = arrays[name]
+        about = str(arrays["about"]).encode() if "about" in arrays else None
     if what < 0.01:  # a few kilobytes that become 2^29
         members[name] = npy("<U1", (), bytes(2**29), version=2, length=2**29)
         method = rng.choice(PACKED[4:])
-    elif what < 0.4:
+    elif what < 0.4 and about:
         text = some_json(rng, about).decode()
         members["about"] = npy(f"<U{len(text)}", (), text.encode("utf-32-le"))
     elif what < 0.8:
@@ -112,7 +115,7 @@ def some_archive(rng, old):
         rest = [False, True], [1, 1, 2, 3, 9], [None, None, 2**16 - 1]
         members[name] = npy(kind, shape, rng.choice(raw), *map(rng.choice, rest))
     elif what < 0.9:
-        members[rng.choice([f"../{name}", "x", "G_theta"])] = members.pop(name)
+        members[rng.choice([f"../{name}", "x", "G_theta", "x_test"])] = members.pop(name)
     else:
         members[name] = some_bytes(rng, members[name])
     file = io.BytesIO()
@@ -123,6 +126,40 @@ def some_archive(rng, old):
     for sign, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)) if rng.random() < 0.03 else ():
         new[new.find(sign) + at] |= 1  # as if encrypted
     return bytes(new if rng.random() < 0.97 else npy("<f4", (1,), bytes(4)))  # no .npz
+
+
+def some_array(rng, old):
+    """An array of another type or shape, or one that says so."""
+    array = np.load(io.BytesIO(old))
+    raw = [old[128:], b"\xff" * array.nbytes, b"", b"cos\nabs\n."]
+    kind, shape = rng.choice([array.dtype.str, *KINDS]), rng.choice([array.shape, *SHAPES])
+    rest = [False, True], [1, 1, 2, 3, 9], [None, None, 2**16 - 1]
+    return npy(kind, shape, rng.choice(raw), *map(rng.choice, rest))
+
+
+def some_image(rng, old):
+    """A PNG whose sums are right, whatever else is wrong; of another format, some bytes."""
+    if not old.startswith(b"\x89PNG"):
+        return some_bytes(rng, old)
+    chunks, at = [], 8
+    while at < len(old):
+        size = struct.unpack(">I", old[at : at + 4])[0]
+        chunks.append((old[at + 4 : at + 8], old[at + 8 : at + 8 + size]))
+        at += 12 + size
+    i = rng.randrange(len(chunks))
+    kind, body = chunks[i]
+    if kind == b"IHDR" and rng.random() < 0.5:
+        sides = [rng.choice([0, 1, 4, 5000, 12_000, 2**17, 2**31 - 1]) for _ in range(2)]
+        body = struct.pack(">II", *sides) + body[8:]
+    elif body:
+        body = some_bytes(rng, body)
+    new = [(kind, body), (rng.choice([b"tRNS", b"PLTE", b"eXIf", b"zTXt", b"acTL"]), body)]
+    chunks[i : i + rng.randint(0, 1)] = rng.sample(new, rng.randint(1, 2))
+    packed = old[:8]
+    for kind, body in chunks:
+        packed += struct.pack(">I", len(body)) + kind + body
+        packed += struct.pack(">I", zlib.crc32(kind + body))
+    return packed
 
 
 def damage(rng, path, way):
@@ -145,6 +182,10 @@ def use(rng, target):
         return command(line, *argv, *rng.choice(ENDS.get(line, [""])).split())
     if target == "idx":
         return minigan.load("r")
+    if target in OWN:
+        how = {"size": rng.choice([None, None, 4, (2, 8)]), "grey": rng.choice([None, True])}
+        data = minigan.load(f"r/own/{target}", **how)
+        return [data, data.source.held_out(9)]
     if rng.random() < 0.2:
         Path("r/losses.png").unlink()
         trained = command(f"{TRAIN} --resume --out r --steps", rng.choice([4, 6, 6, 8]))
@@ -172,6 +213,26 @@ TARGETS = {"config": ("r/config.json", some_json), "metrics": ("r/metrics.csv", 
 TARGETS |= {"classes": ("r/classes.json", some_json)}
 TARGETS |= {"checkpoint": ("r/checkpoint.npz", some_archive), "options": ()}
 TARGETS |= {"idx": ("r/train-images-idx3-ubyte", some_bytes)}
+OWN = {"images": some_image, "npz": some_archive, "npy": some_array, "csv": some_lines}
+TARGETS |= {name: (f"r/own/{name}", way) for name, way in OWN.items()}
+
+
+def some_of_ones_own(place):
+    """A small data set of each kind, in folders called as the kinds."""
+    rng = np.random.default_rng(0)
+    for name in OWN:
+        (place / name).mkdir(parents=True)
+    for suffix in ("png", "jpg", "gif", "bmp", "webp"):
+        Image.fromarray(rng.integers(256, size=(8, 8, 4)).astype("u1")).convert(
+            "RGBA" if suffix in ("png", "webp") else "RGB"
+        ).save(place / f"images/a.{suffix}", exif=b"Exif\0\0MM\0*\0\0\0\10\0\0")
+    x, labels = rng.integers(256, size=(9, 8, 8)).astype("u1"), np.arange(9) % 2
+    np.savez_compressed(place / "npz/x.npz", x=x, labels=labels, x_test=x, y_test=labels)
+    for name, array in (("imgs", x), ("labels", labels)):
+        np.save(place / f"npy/train-{name}.npy", array)
+    for name in ("train", "test"):
+        lines = [f"{row[0]},{row[1]},{'ab'[row[2] % 2]}\n" for row in x[:, 0].tolist()]
+        (place / f"csv/{name}.csv").write_text("x,y,label\n" + "".join(lines))
 
 
 def attempt(target, seed):
@@ -180,7 +241,8 @@ def attempt(target, seed):
     for path in own:
         path.write_text("years of work")
     if TARGETS[target]:
-        damage(rng, Path(TARGETS[target][0]), TARGETS[target][1])
+        path, way = Path(TARGETS[target][0]), TARGETS[target][1]
+        damage(rng, rng.choice(sorted(path.iterdir())) if path.is_dir() else path, way)
     pages, most = Path("/proc/self/statm").read_text().split()[0], resource.getrlimit(MEMORY)
     resource.setrlimit(MEMORY, (4096 * int(pages) + ROOM, most[1]))
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
@@ -203,6 +265,7 @@ def fuzz(target, cases, seed=0):
         warnings.simplefilter("always")  # they are written to stderr, where `command` sees them
         assert command(f"{TRAIN} --steps 6 --out", Path(base, "r"))
         Path(base, "r/train-images-idx3-ubyte").write_bytes(IDX)
+        some_of_ones_own(Path(base, "r/own"))
         for case in range(seed, seed + cases):
             with tempfile.TemporaryDirectory() as place:
                 os.chdir(place)

@@ -1,4 +1,4 @@
-"""Chapter 0: the switch, and what it says when CuPy cannot be had; two libraries never meet;
+"""Arrays: the switch, and what it says when CuPy cannot be had; two libraries never meet;
 what is larger than the memory is refused."""
 
 import builtins

@@ -1,4 +1,4 @@
-"""Chapter 19: the loss against autograd and the complex step, the pictures, the cache."""
+"""Chapter 22: the loss against autograd and the complex step, the pictures, the cache."""
 
 import errno
 import hashlib

@@ -402,10 +402,10 @@ def test_arguments_are_those_of_the_program_unless_given(monkeypatch, capsys):
 LINES = {
     "train": [f"{name} " for name in MODELS],
     "sample": ["-n N", "--labels LABELS", "--seed SEED", "-o FILE"],
-    "evaluate": ["--n N", "--data FOLDER", "--data-dir DIR", "--seed SEED"],
+    "evaluate": ["--n N", "--data PATH", "--data-dir DIR", "--seed SEED"],
     "compare": ["RUN [RUN ...]", "-o FILE"],
     "download": ["--to DIR", "--url URL"],
-    "gradcheck": ["--dtype {float64,float32}", "--backend {numpy,cupy}"],
+    "gradcheck": ["--dtype {float64,float32}", "--backend {numpy,cupy}", "--exact"],
 }
 
 
@@ -510,7 +510,7 @@ SAMPLE = {"run": "r", "output": "x.png", "n": None, "labels": None, "seed": 0}
         ("evaluate r", {"run": "r", "n": None, "data": None, "data_dir": None, "seed": 1}),
         ("compare r s", {"runs": ["r", "s"], "output": "compare.html"}),
         ("download mnist", {"name": "mnist", "to": None, "url": None}),
-        ("gradcheck", {"dtype": "float64", "backend": None}),
+        ("gradcheck", {"dtype": None, "backend": None, "exact": False}),
         ("train gan", {"model": "gan"}),
         ("train gan --quiet", {"model": "gan", "quiet": True}),
         ("train gan --resume --overwrite", {"model": "gan", "resume": True, "overwrite": True}),

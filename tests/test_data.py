@@ -1,4 +1,4 @@
-"""Chapter 14: data from outside is what it claims to be, or refused; no row is ever lost."""
+"""Chapter 17: data from outside is what it claims to be, or refused; no row is ever lost."""
 
 import contextlib
 import dataclasses
@@ -320,7 +320,24 @@ BAD_DATASETS = {
         {"x": np.zeros((5, 2, 3))},
         "got shape (5, 2, 3); give x.reshape(5, -1) and image_shape=(2, 3)",
     ),
-    "rank 4": ({"x": np.zeros((5, 2, 3, 1))}, "(5, 2, 3, 1); give x.reshape(5, -1)"),
+    "rank 4": (
+        {"x": np.zeros((5, 2, 3, 1))},
+        "(5, 2, 3, 1); give x.reshape(5, -1) and image_shape=(2, 3)",
+    ),
+    "colours": (
+        {"x": np.zeros((5, 8, 9, 3))},
+        "(5, 8, 9, 3); give x.reshape(5, -1) and image_shape=(8, 9, 3)",
+    ),
+    "colours first": (
+        {"x": np.zeros((5, 3, 8, 9))},
+        "give x.transpose(0, 2, 3, 1).reshape(5, -1) and image_shape=(8, 9, 3)",
+    ),
+    "rank 5": ({"x": np.zeros((5, 2, 2, 2, 2))}, "(5, 2, 2, 2, 2); give x.reshape(5, -1)"),
+    "four colours": ({"x": TWO, "image_shape": (1, 1, 6)}, "got (1, 1, 6)"),
+    "colours of others": (
+        {"x": TWO, "image_shape": (2, 3, 3)},
+        "image_shape: 2 x 3 x 3 is not the 6 columns of x",
+    ),
     "no pictures": ({"x": np.zeros((0, 2, 3))}, "got shape (0, 2, 3)"),
     "no rows": ({"x": np.zeros((0, 6))}, "got shape (0, 6)"),
     "no columns": ({"x": np.zeros((2, 0))}, "got shape (2, 0)"),
@@ -359,10 +376,10 @@ BAD_DATASETS = {
         {"x": TWO, "image_shape": (-2, -3)},
         "image_shape: -2 x -3 is not the 6 columns of x",
     ),
-    "one side": ({"x": TWO, "image_shape": 6}, "image_shape: expected (height, width), got 6"),
+    "one side": ({"x": TWO, "image_shape": 6}, "(height, width, 3) of colours, got 6"),
     "sides": (
         {"x": TWO, "image_shape": (2.0, 3.0)},
-        "expected (height, width), got (2.0, 3.0)",
+        "expected (height, width), or (height, width, 3) of colours, got (2.0, 3.0)",
     ),
     "count": (
         {"x": TWO, "labels": [1]},
@@ -672,7 +689,7 @@ def test_an_unfinished_download_is_not_taken_for_the_file(tmp_path):
 
 
 BAD_FOLDERS = {
-    "empty": ([], "holds no file train-images-idx3-ubyte[.gz]; it holds nothing"),
+    "empty": ([], "holds nothing; minigan reads images (PNG, JPEG, BMP, GIF, WebP), .npz, "),
     "labels only": ([("train-labels-idx1-ubyte", LABELS)], "holds no file train-images"),
     "two sets": (
         [(f"emnist-{one}-train-images-idx3-ubyte", IMAGES) for one in ("letters", "mnist")],
@@ -710,7 +727,8 @@ def test_an_unknown_name_is_told_the_known_ones():
     with pytest.raises(DataError) as error:
         load("cifar")
     assert str(error.value) == (
-        "data: expected mnist, mnist5k, ring, grid or a folder of IDX files, got 'cifar'"
+        "data: expected mnist, mnist5k, ring, grid, a folder of images, or an .npz, .npy, .csv "
+        "or IDX file, got 'cifar'"
     )
 
 
@@ -862,18 +880,17 @@ def test_a_folder_whose_name_has_a_colon_is_read(tmp_path):
 
 
 def test_a_folder_of_something_else_says_what_is_in_it(tmp_path):
-    for name in ("zebra.png", "apple.png", "b.png"):
+    for name in ("zebra.mp3", "apple.tif", "b.mp4"):
         write(tmp_path / name, b"")
     (tmp_path / "MNIST").mkdir()
-    for names in ("MNIST/, apple.png, b.png, zebra.png", "MNIST/, apple.png, b.png, c.png, …"):
+    for names in ("MNIST/, apple.tif, b.mp4, zebra.mp3", "MNIST/, apple.tif, b.mp4, c.png2, …"):
         with pytest.raises(DataError) as error:
             load(tmp_path)
         assert str(error.value) == (
-            f"data: {tmp_path} holds no file train-images-idx3-ubyte[.gz]; it holds {names}; "
-            "minigan reads IDX files under MNIST's names, labels in "
-            "train-labels-idx1-ubyte[.gz]"
+            f"data: {tmp_path} holds {names}; minigan reads images (PNG, JPEG, BMP, GIF, "
+            "WebP), .npz, .npy, .csv and IDX files"
         )
-        write(tmp_path / "c.png", b"")
+        write(tmp_path / "c.png2", b"")
 
 
 def test_pipes_and_folders_in_the_place_of_files_are_not_opened(tmp_path):
@@ -881,7 +898,7 @@ def test_pipes_and_folders_in_the_place_of_files_are_not_opened(tmp_path):
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "train-images.idx3-ubyte")
         os.mkfifo(tmp_path / "train-labels-idx1-ubyte")
-    with pytest.raises(DataError, match="holds no file train-images"):
+    with pytest.raises(DataError, match="holds train-images-idx3-ubyte/.*; minigan reads "):
         load(tmp_path)
 
 
@@ -964,8 +981,8 @@ def test_a_folder_that_has_gone_is_named_with_what_helps(tmp_path, function):
         with pytest.raises(DataError) as error:
             function(name)
         assert str(error.value) == (
-            f"data: there is no folder {name}, or not any more; name with --data where the "
-            "IDX files are, or one of mnist, mnist5k, ring, grid"
+            f"data: there is no {name}, or not any more; name with --data where it is, or one "
+            "of mnist, mnist5k, ring, grid"
         )
 
 

@@ -1,4 +1,4 @@
-"""Before chapter 0: what an argument may be, which of Python's types it becomes, and the
+"""What an argument may be, which of Python's types it becomes, and the
 sentence with which anything else is refused."""
 
 import inspect

@@ -271,7 +271,7 @@ def test_a_right_answer_is_right_and_soon(tmp_path, capsys):
 OUTCOMES = {
     "a wrong answer": (["return dy @ W.T * 2"], r"FAIL at Dense\.dx\["),
     "a wrong shape": (["return dy"], "Dense.dx: expected shape"),
-    "nothing": (["pass"], "what was returned cannot be used"),
+    "nothing": (["pass"], r"Dense\.dx: expected shape \(\d, \d\), got None"),
     "an error": (["return dy @ W"], f"line {LINE}: ValueError"),
     "an argument changed": (["dy *= 2", "return dy @ W.T"], "changes an argument"),
     "no end": (["while True:", "    pass"], "did not end within"),
@@ -292,6 +292,62 @@ def test_whatever_an_answer_does_is_told(lines, told, tmp_path, capsys, monkeypa
     assert re.search(told, out), out
     assert status == int("right;" not in out)
     assert len(out) < 5000
+
+
+DIAGNOSES = {
+    "layers.Dense.dx": {
+        "return -(dy @ W.T)": "the sign is wrong",
+        "return 1.7 * (dy @ W.T)": "claimed = 1.7 × measured, a constant factor",
+        "return x @ W @ W.T": "",
+        "return np.where(x > 0, dy @ W.T, 0)": "it is right only where x > 0; there it is zero",
+        "return dy @ W.T / len(x)": "claimed = measured / m, m = ",
+    },
+    "layers.LeakyReLU.dx": {
+        "return dy": "a factor is missing",
+        "return self.slope * dy": "it is right only where x < 0",
+    },
+    "layers.Sigmoid.dx": {
+        "return dy": "a factor is missing",
+        "return dy * x * (1 - x)": "x stands where y belongs",
+        "return dy * y * (1 - y) * y": "the factor y is there once too often",
+    },
+}
+SAID = [(key, line, said) for key, each in DIAGNOSES.items() for line, said in each.items()]
+
+
+@pytest.mark.parametrize(("key", "line", "said"), SAID)
+def test_a_wrong_answer_is_told_what_is_wrong_with_it(key, line, said):
+    """And not what would be right: a factor that is missing has no name here."""
+    each = BY_KEY[key]
+    verdict = check.judge(each, filled(each, line), "x.py", 1, check.in_process)
+    first, _, cause = verdict.failed[0].partition("\n")
+    assert " FAIL at " in first
+    assert cause.strip().startswith(said)
+    assert bool(cause) == bool(said)
+    assert not verdict.right
+
+
+def test_no_diagnosis_tells_the_answer():
+    told = {
+        "got (4, 2); the elementwise product dy * W stands where dy @ W.T belongs": (
+            "got (4, 2); the elementwise product dy * W stands where another product belongs"
+        ),
+        "the factor f′(x) = y(1 − y) is missing": "a factor is missing",
+        "the factor y is there once too often": "the factor y is there once too often",
+    }
+    for text, shown in told.items():
+        found = check.child.discreet(text)
+        assert shown in found
+        assert not re.search("W.T|f′|1 − y", found)
+
+
+def test_what_only_rounding_fails_is_not_shown_beside_a_wrong_derivative():
+    """W's gradient is near zero in a layer of width 1, and has few digits there."""
+    text = filled(DX, "return -(dy @ W.T)")
+    for seed in range(30):
+        verdict = check.judge(DX, text, "x.py", seed, check.in_process)
+        names = [line.split()[0] for line in verdict.failed]
+        assert set(names) == {"Dense.dx", "Dense"}, (seed, names)
 
 
 def test_an_answer_that_ends_the_process_is_not_right(tmp_path):

@@ -3,14 +3,12 @@ taken where they fit and nowhere else."""
 
 import itertools
 import math
-import sys
-import types
 from dataclasses import fields
 
 import numpy as np
 import pytest
 
-from minigan import fast
+from minigan import fast, loops
 from minigan.errors import BackendError, MiniganError
 from minigan.lab.models import MODELS
 from minigan.layers import Dense, LeakyReLU, Sigmoid
@@ -333,8 +331,8 @@ def test_gradients_are_written_in_place_where_dtypes_are_alike(odd, at, monkeypa
     + [((5, 1), (1, 3), False), ((3, 1), (3, 3), None)],
 )
 def test_rows_are_weighted_in_one_pass_where_shapes_fit(factors, u, short, monkeypatch):
-    calls, loop = [], fast._weighted
-    monkeypatch.setattr(fast, "_weighted", lambda *args: calls.append(1) or loop(*args))
+    calls, loop = [], loops.weighted
+    monkeypatch.setattr(loops, "weighted", lambda *args: calls.append(1) or loop(*args))
     x, f, u = np.ones((5, 3)), np.full(factors, 2.0), np.ones(u)
     if short is None:
         with pytest.raises(ValueError, match="broadcast"):
@@ -417,40 +415,6 @@ def test_each_kind_has_its_short_form_and_others_stay():
     fast.accelerate(model)  # again: nothing changes
     assert type(model.G_optimizer) is fast.FastRMSProp
     assert type(model.G) is type(model.D) is fast.FastNetwork
-
-
-def numba_like(monkeypatch, disabled=False, wrong=None):
-    """Something in Numba's place; returns how its `njit` was called."""
-    asked = []
-
-    def njit(**options):
-        asked.append(options)
-
-        def decorate(function):
-            assert callable(function)
-            if wrong:
-                raise wrong
-            return function
-
-        return decorate
-
-    config = types.SimpleNamespace(DISABLE_JIT=disabled)
-    monkeypatch.setitem(sys.modules, "numba", types.SimpleNamespace(config=config, njit=njit))
-    return asked
-
-
-def test_numba_is_used_if_it_works(monkeypatch):
-    asked = numba_like(monkeypatch)
-    decorate = fast._compiler()
-    assert decorate(len) is len
-    assert asked == [{"error_model": "numpy"}]  # so that x/0 is infinite
-    numba_like(monkeypatch, disabled=True)
-    assert fast._compiler() is None
-    for wrong in (SystemError("of another NumPy"), ImportError("no compiler")):
-        numba_like(monkeypatch, wrong=wrong)
-        assert fast._compiler() is None
-    monkeypatch.setitem(sys.modules, "numba", None)  # it is not there
-    assert fast._compiler() is None
 
 
 def test_a_delta_of_another_shape_broadcasts_or_is_refused_as_in_numpy():

@@ -1,4 +1,4 @@
-"""Chapter 18: the compiled convolutions give what the plain ones give, to the last bit."""
+"""Chapter 21: the compiled convolutions give what the plain ones give, to the last bit."""
 
 import copy
 from dataclasses import astuple

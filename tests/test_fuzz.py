@@ -10,7 +10,9 @@ pytest.importorskip("resource", reason="memory cannot be limited here")
 
 
 @pytest.mark.parametrize(
-    "target", ["config", "metrics", "classes", "checkpoint", "idx", "options"]
+    "target",
+    ["config", "metrics", "classes", "checkpoint", "idx", "options"]
+    + ["images", "npz", "npy", "csv"],
 )
 def test_damaged_files_and_odd_options_succeed_or_are_refused(target):
     fuzz = Path(__file__).with_name("fuzz.py")

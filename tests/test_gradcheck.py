@@ -1,4 +1,4 @@
-"""Chapter 13: the judge is judged. What is right passes, and every kind of wrong is caught."""
+"""Chapters 15 and 16: the judge is judged. What is right passes, what is wrong fails."""
 
 import functools
 import math

@@ -1,4 +1,4 @@
-"""Chapters 17 and 17: each measure against SciPy, scikit-learn or a closed form."""
+"""Chapters 20 and 21: each measure against SciPy, scikit-learn or a closed form."""
 
 import numpy as np
 import pytest

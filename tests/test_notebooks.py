@@ -32,15 +32,7 @@ def fitted(steps=12, **options):
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_as_a_script(notebook, tmp_path):
-    command = [sys.executable, "-W", "error", str(notebook)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_as_a_notebook_and_shows_pictures(notebook):
+def test_a_notebook_runs_and_shows_pictures(notebook):
     jupytext, nbclient = map(pytest.importorskip, ("jupytext", "nbclient"))
     pytest.importorskip("ipykernel")
     book = jupytext.read(notebook)

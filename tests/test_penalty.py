@@ -8,10 +8,10 @@ import reference
 from autograd import grad
 from hypothesis import given
 from hypothesis import strategies as st
-from readers import PReLU, Softplus, stack
+from readers import ExpGain, PReLU, Softplus, stack
 from strategies import seeds, sizes, slopes
 
-from minigan import R3GAN, WGANGP, MiniganError, Network, conditional, mlp, to_numpy
+from minigan import R3GAN, WGANGP, Dense, MiniganError, Network, conditional, mlp, to_numpy
 from minigan.gradcheck import RecordingOptimizer, check_gradient, to_complex
 from minigan.penalty import gradient_penalty, zero_centred_penalty
 
@@ -131,6 +131,11 @@ def test_eq37_a_flat_critic_costs_nothing_and_is_no_special_case(lib):
     np.testing.assert_array_equal(to_numpy(dtheta), 0)
 
 
+def test_eq36_of_a_plane_is_half_its_slope_squared_by_default():
+    D = Network([Dense(3, 1)], np.array([1.0, -2.0, 4.0, 5.0]))
+    assert zero_centred_penalty(D, np.ones((2, 3)))[0] == (1 + 4 + 16) / 2
+
+
 def test_eq37_the_slope_along_a_condition_is_free_under_r1_too():
     D = mlp((5, 4, 1), np.random.default_rng(0), dtype="float64")
     x = np.random.default_rng(1).standard_normal((6, 5))
@@ -182,8 +187,18 @@ def test_eq13_eq43_one_pass_gives_the_loss_and_both_penalties(cls, seed, m, hidd
         assert np.linalg.norm(one - other) <= 1e-13 * np.linalg.norm(other)
 
 
-def test_eq13_eq43_layers_of_the_readers_own_add_loss_and_penalty():
-    D = stack((4, 5, 6, 1), PReLU, 1, bias=False)
+class ByItsOutput(ExpGain):
+    """y = e^a x, linear in x: its tangent e^a u is taken from the output, as u y/x."""
+
+    piecewise_linear = True
+
+    def tangent_dparams(self, dy, u, x, y, a):
+        return self.dparams(dy, None, u * y / x, a)
+
+
+@pytest.mark.parametrize("layer", [PReLU, ByItsOutput])
+def test_eq13_eq43_layers_of_the_readers_own_add_loss_and_penalty(layer):
+    D = stack((4, 5, 6, 1), layer, 1, bias=False)
     model = R3GAN(G=stack((3, 6, 4)), D=D, gamma=0.5)
     model.G_optimizer = model.D_optimizer = rule = RecordingOptimizer()
     x, z, _ = batch(model)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_docs import FLAGS, ROOT, identifiers, require, require_modules, run_build
+from browser import FLAGS, ROOT, identifiers, require, require_modules, run_build
 
 import minigan
 from minigan.lab import serve

@@ -168,6 +168,12 @@ def test_how_far_a_row_moves(dtype):
     np.testing.assert_array_equal(x, np.array([[1.0], [2.0]], dtype))
 
 
+def test_either_row_may_be_the_one_that_reads_the_other():
+    x = np.array([[1.0], [2.0]])
+    assert mixing(FromBelow().forward, x) == pytest.approx(1.3)  # 2 becomes 0.7
+    assert mixing(lambda x: FromBelow().forward(x[::-1])[::-1], x) == pytest.approx(0.6)
+
+
 def test_rows_are_compared_on_the_device_where_they_are():
     like = array_api_strict.zeros((), device=array_api_strict.Device("device1"))
     assert mixing(Mean().forward, asarray_like(np.array([[1.0], [2.0]]), like)) > 0
@@ -204,6 +210,12 @@ def test_a_player_that_mixes_rows_is_refused_with_the_reason(cls, layer):
         "sample must not depend on those that are drawn beside it; .* batch normalisation$",
     ):
         cls(G=mixed((2 + n, 5, 4), layer), D=D, **more)
+
+
+def test_a_last_layer_that_mixes_rows_is_refused_as_any_other():
+    D = stack((4, 5, 1))
+    with pytest.raises(MiniganError, match="^D: a row of the output changes"):
+        GAN(G=stack((2, 5, 4)), D=Network([*D.layers, Mean()], D.theta))
 
 
 def test_noise_within_a_discriminator_is_not_taken_for_a_mixture():

@@ -94,8 +94,9 @@ def test_units_of_data_are_those_of_data_scaled_by_hand(cls):
 
 def test_a_sigmoid_needs_data_that_are_in_its_range_when_scaled():
     data = Dataset(np.array([[0.0, 255.0], [10.0, 20.0]]))
-    model = small(GAN, output="sigmoid", scale=255)
-    assert last(train(model, data, 1, batch_size=2))["step"] == 1
+    for units in ({"scale": 255}, {"shift": -255, "scale": 510}):
+        model = small(GAN, output="sigmoid", **units)
+        assert last(train(model, data, 1, batch_size=2))["step"] == 1
     with pytest.raises(DataError, match="goes from 0 to 127.5, but a sigmoid"):
         train(small(GAN, output="sigmoid", scale=2), data, 1, batch_size=2)
 

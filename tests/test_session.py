@@ -745,7 +745,8 @@ def test_the_data_of_a_run_are_looked_for_where_it_says_or_where_they_are_now(pl
 def test_the_place_of_the_full_mnist_is_passed_on(monkeypatch):
     asked = []
     data = Dataset(np.ones((3, 2)))
-    monkeypatch.setattr("minigan.lab.loaders.load", lambda *args: asked.append(args) or data)
+    loader = "minigan.lab.loaders.load"
+    monkeypatch.setattr(loader, lambda *args, **_: asked.append(args) or data)
     config = Config(data="mnist5k", data_dir="/kept")
     load_data(config)
     load_data(config, None, "/given")

@@ -1,4 +1,4 @@
-"""Chapter 0: a seed is mixed with what its numbers are for. No two places share numbers, and
+"""A seed is mixed with what its numbers are for. No two places share numbers, and
 wherever a seed goes in, the same one gives the same result and another one another."""
 
 import json

@@ -266,7 +266,12 @@ function listen() {
   document.addEventListener("keydown", key);
   addEventListener("resize", draw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  addEventListener("hashchange", () => { choose(read(location.hash.slice(1), choices.games)); tabs(); });
+  addEventListener("theme", draw);
+  addEventListener("hashchange", () => {
+    if (location.hash && !location.hash.includes("=")) return; // a section of the page, no choices
+    choose(read(location.hash.slice(1), choices.games));
+    tabs();
+  });
 }
 
 async function main() {

@@ -297,9 +297,9 @@ def walked(step):
         at_home = code in known or code.co_filename == bug_zoo.__file__
         if event == "return" and at_home and stack and stack[-1] is code:
             stack.pop()
-        if event != "call" or not at_home:
-            return
         by = frame.f_back
+        if event != "call" or not at_home or not by:  # none calls what Numba has compiled
+            return
         about = known.get(code, ("bug-zoo", code.co_name, ""))
         where = f"{Path(by.f_code.co_filename).name}:{by.f_lineno}"
         line = linecache.getline(by.f_code.co_filename, by.f_lineno).strip()

@@ -13,6 +13,7 @@ from ..arrays import stream
 from ..errors import DataError, RunError
 from .files import read_bytes
 from .metrics import class_shares, measurable, missing_classes
+from .source import class_names
 
 NAME = "classes.json"
 LARGEST = 2**26  # bytes of it
@@ -38,7 +39,8 @@ class Reader:
 
     def __init__(self, data):
         there = [] if data.labels is None else np.unique(data.labels).tolist()
-        self.classes = [data.classes[j] for j in there] if 2 <= len(there) <= MOST else []
+        names = class_names(data)
+        self.classes = [names[j] for j in there] if 2 <= len(there) <= MOST else []
         if not self.classes:
             return
         rows = stream(0, "rows to be watched").permutation(len(data))[:5000]
@@ -172,7 +174,8 @@ class Looks:
         return (
             k > 1
             and all(len(each) == k for each in shares)
-            and all(isinstance(each, int) for each in (*steps, *self.classes))
+            and all(isinstance(each, int) for each in steps)
+            and {type(each) for each in self.classes} in ({int}, {str})
             and all(low < high for low, high in zip(steps, steps[1:]))
             and all(0 <= p <= 1 for p in numbers)
         )

@@ -1,4 +1,4 @@
-r"""Chapter 19. A judge of digits: a small classifier made of the same layers.
+r"""Chapter 22. A judge of digits: a small classifier made of the same layers.
 
 To say which digits a generator draws, something must read them. This network has ten
 scores per row and learns from genuine digits and their labels, each a little turned, sized,

@@ -13,10 +13,12 @@ from . import commands, session, streams
 from .exercises.command import add_exercise
 from .files import plain, why
 from .models import ABOUT, DATA, FROM_DATA, MODELS, RECIPES, parameters_of
+from .source import BACKGROUNDS
 
 GUIDE = """minigan trains small GANs in NumPy; every gradient is derived by hand.
 
   minigan train gan                 draws digits in half a minute, then names a report to open
+  minigan train gan --data photos/ --size 28   your own images, arrays, tables
   minigan train r3gan --data ring   eight spots on a circle: which are found, which are lost?
   minigan compare RUN RUN           two runs side by side
   minigan evaluate RUN              what its samples are worth, beside genuine data
@@ -28,7 +30,8 @@ TRAIN_EXAMPLES = """examples:
   minigan train {0}                          the digits shipped with minigan
   minigan train {0} --seed 1 --out runs/another
   minigan train {0} --data mnist             all 60,000 (minigan download mnist, first)
-  minigan train {0} --data fashion/          any folder of IDX files
+  minigan train {0} --data photos/ --size 28   images in a folder; subfolders are classes
+  minigan train {0} --data digits.npz        arrays of NumPy; also .npy, .csv and IDX files
   minigan train {0} --resume --steps 40000   go on where the last run stopped
 """
 SAMPLE_EXAMPLES = """examples:
@@ -42,6 +45,7 @@ EVALUATE_EXAMPLES = """examples:
   minigan evaluate runs/cgan-mnist5k --n 2000
   minigan evaluate runs/gan-mnist5k --data-dir data/mnist   where the test digits lie
   minigan evaluate runs/gan-ring
+  minigan evaluate runs/gan-photos --data /new/place/photos   data that were moved
 
 The table is also kept in RUN/metrics.json.
 """
@@ -58,6 +62,7 @@ DOWNLOAD_EXAMPLES = """examples:
 GRADCHECK_EXAMPLES = """examples:
   minigan gradcheck
   minigan gradcheck --backend cupy --dtype float32
+  minigan gradcheck --exact                  what is rational, on fractions, by ==
 """
 BOOK_EXAMPLES = """examples:
   python docs/build.py && minigan book   build the book, then read it
@@ -103,7 +108,7 @@ def run(argv):
 def refuse_data_as_model(words):
     r"""Raises MiniganError that proposes --data if a data set stands in a model's place."""
     name = words[1] if words[:1] == ["train"] and len(words) > 1 else ""
-    if name in DATA or (name not in MODELS and os.path.isdir(name)):
+    if name in DATA or (name not in MODELS and os.path.exists(name)):
         raise MiniganError(
             f"{name} is data, not a model; try: minigan train gan --data {shlex.quote(name)}"
         )
@@ -154,8 +159,9 @@ def add_train(models, name):
     examples = TRAIN_EXAMPLES.format(name)
     sub = add_command(models, name, text, examples, session.train_command, model=name)
     run = sub.add_argument_group("the run")
-    run.add_argument("--data", help="mnist5k (default), mnist, ring, grid, or an IDX folder")
+    run.add_argument("--data", help="mnist5k (default), mnist, ring, grid, or a path to yours")
     run.add_argument("--data-dir", metavar="DIR", help="where the full MNIST lies")
+    add_reading(run)
     run.add_argument("--steps", type=int, help=f"iterations in all (default {recipe['steps']})")
     run.add_argument("--batch-size", type=int, help=f"rows (default {recipe['batch_size']})")
     run.add_argument("--seed", type=int, help="of weights, batches and noise (default 0)")
@@ -168,6 +174,16 @@ def add_train(models, name):
     for field in known.values():
         if field.name not in (*FROM_DATA, "seed", "backend"):
             add_parameter(own, field, recipe.get(field.name, field.default))
+
+
+def add_reading(group):
+    r"""How pictures of one's own are read."""
+    text = "pixels, to which pictures are cropped and scaled, or in which rows are seen"
+    group.add_argument("--size", type=int, nargs="+", metavar=("HEIGHT", "WIDTH"), help=text)
+    action, text = argparse.BooleanOptionalAction, "grey or colours (default: as pictures are)"
+    group.add_argument("--grey", action=action, help=text)
+    text = "behind what is transparent: white (default) or black"
+    group.add_argument("--background", choices=list(BACKGROUNDS), help=text)
 
 
 def add_parameter(group, field, default):
@@ -190,7 +206,7 @@ def add_sample(subs):
     sub = add_command(subs, "sample", text, SAMPLE_EXAMPLES, run, **defaults)
     sub.add_argument("run", metavar="RUN", help="a run folder, such as runs/gan-mnist5k")
     sub.add_argument("-n", type=int, help="number of samples (default 100, or one per label)")
-    sub.add_argument("--labels", type=int, nargs="+", help="the classes wanted, in turn (cgan)")
+    sub.add_argument("--labels", nargs="+", help="the classes wanted, in turn (cgan)")
     sub.add_argument("--seed", type=int, help="of the noise (default 0)")
     sub.add_argument("-o", "--output", required=True, metavar="FILE", help=".png or .npz")
 
@@ -203,7 +219,7 @@ def add_evaluate(subs):
     sub = add_command(subs, "evaluate", text, EVALUATE_EXAMPLES, run, **defaults)
     sub.add_argument("run", metavar="RUN", help="a run folder, such as runs/gan-mnist5k")
     sub.add_argument("--n", type=int, help="samples (default 10000; of points 2500)")
-    sub.add_argument("--data", metavar="FOLDER", help="where the run's data lies now, if moved")
+    sub.add_argument("--data", metavar="PATH", help="where the run's data lies now, if moved")
     sub.add_argument("--data-dir", metavar="DIR", help="where the full MNIST lies")
     sub.add_argument("--seed", type=int, help="of the noise (default 1)")
 
@@ -229,11 +245,12 @@ def add_download(subs):
 
 def add_gradcheck(subs):
     r"""`minigan gradcheck`."""
-    run, defaults = commands.gradcheck_command, {"dtype": "float64", "backend": None}
+    run, defaults = commands.gradcheck_command, {"dtype": None, "backend": None, "exact": False}
     text = "prove every derivative"
     sub = add_command(subs, "gradcheck", text, GRADCHECK_EXAMPLES, run, **defaults)
     sub.add_argument("--dtype", choices=["float64", "float32"], help="default float64")
     sub.add_argument("--backend", choices=BACKENDS, help="where the passes are computed")
+    sub.add_argument("--exact", action="store_true", help="on exact fractions, by ==")
 
 
 def add_book(subs):

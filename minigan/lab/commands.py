@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import RunError
+from ..errors import MiniganError, RunError
 from .folder import OWN
 from .session import load_data
 
@@ -39,15 +39,28 @@ def draw(config, model, args):
             raise RunError(f"--labels: {args.run} is not conditional")
         return model.sample(100 if args.n is None else args.n, args.seed), {}
     values = np.array(config.classes or range(model.n_condition))
-    asked = np.array(args.labels or values)
-    wrong = asked[~np.isin(asked, values)]
-    if wrong.size:
-        known = f"{values[0]} to {values[-1]}"
-        raise RunError(f"--labels: expected classes of the run, {known}, got {wrong[0]}")
+    asked = np.array(labels_of(args.labels, config, values) if args.labels else values)
     n = args.n if args.n is not None else (len(args.labels) if args.labels else 100)
     n = model.check_sample(n)
     x = model.sample(n, args.seed, np.searchsorted(values, asked))
     return x, {"labels": np.resize(asked, n)}
+
+
+def labels_of(asked, config, values):
+    r"""The values of the labels that are asked for by value or by name."""
+    known = dict(zip(config.class_names, values.tolist()))
+    if not known:
+        known = {str(value): value for value in values.tolist()}
+    elif len(known) == len(values):
+        known = {str(value): value for value in values.tolist()} | known
+    asked = [label.lstrip("0") or "0" if label.isdecimal() else label for label in asked]
+    wrong = [label for label in asked if label not in known]
+    if wrong:
+        names = config.class_names
+        held = ", ".join(names[:10]) + ", …" * (len(names) > 10)
+        held = held or f"{values[0]} to {values[-1]}"
+        raise RunError(f"--labels: expected classes of the run, {held}, got {wrong[0]}")
+    return [known[label] for label in asked]
 
 
 def evaluate_command(args):
@@ -106,8 +119,17 @@ def download_command(args):
 
 def gradcheck_command(args):
     r"""`minigan gradcheck`: print the table; the exit status is 1 if a proof failed."""
+    from . import exact
     from .proofs import proofs, table
 
+    if args.exact:
+        if args.backend or args.dtype:
+            raise MiniganError("--exact: runs on fractions; leave out --dtype and --backend")
+        equal = exact.exact_proofs()
+        print("what is rational in minigan, on exact fractions, by its own lines\n")
+        print("\n".join(exact.table(equal)))
+        return int(not all(proof.passed for proof in equal))
+    args.dtype = args.dtype or "float64"
     proven = proofs(args.dtype, args.backend)
     how = "by forward passes alone" if args.dtype == "float64" else "by the same in float64"
     print(f"every derivative of minigan in {args.dtype}, measured {how}\n")

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from ..errors import Checked, MiniganError, RunError, parameter
 from .files import read_bytes
 from .models import MODELS, checked, modern
+from .source import BACKGROUNDS
 
 LARGEST = 2**20  # bytes of a config.json; it has about a thousand
 COUNT = "[1, 9e15]"
@@ -21,11 +22,15 @@ class Config(Checked):
     r"""The parameters of a run; `parameters` are the model's own. Raises MiniganError."""
 
     model: str = parameter("gan", "the game", tuple(MODELS))
-    data: str = parameter("mnist5k", "name of the data set, or the absolute path of a folder")
+    data: str = parameter("mnist5k", "name of the data set, or its absolute path")
     data_dir: str | None = parameter(None, "where the full MNIST lies")
     data_sha256: str = parameter("", "of some of the rows, to know the data again")
-    image_shape: tuple = parameter((), "height and width of a row; none of points", COUNT)
+    size: tuple = parameter((), "to which pictures are scaled, as it was given", COUNT)
+    grey: bool | None = None  # whether pictures are made grey, or coloured
+    background: str = parameter("white", "behind what is transparent", tuple(BACKGROUNDS))
+    image_shape: tuple = parameter((), "height, width, and 3 of colours; none of points", COUNT)
     classes: tuple = parameter((), "the labels' values", "[-9e18, 9e18]")
+    class_names: list = field(default_factory=list)  # if they are called by words
     seed: int = parameter(0, "of weights, batches and noise", "[0, 9e15]")
     steps: int = parameter(1, "iterations in all", COUNT)
     batch_size: int = parameter(64, "rows of an iteration", COUNT)
@@ -37,11 +42,16 @@ class Config(Checked):
 
     def __post_init__(self):
         self.parameters = checked(self.model, modern(self.parameters))
-        for name, kind in (("history", list), ("versions", dict)):
+        for name, kind in (("history", list), ("versions", dict), ("class_names", list)):
             if not isinstance(getattr(self, name), kind):
                 raise MiniganError(f"{name}: got {getattr(self, name)!r}")
+        if not all(isinstance(name, str) for name in self.class_names):
+            raise MiniganError(f"class_names: expected texts, got {self.class_names!r}")
+        if not (self.grey is None or isinstance(self.grey, bool)):
+            raise MiniganError(f"grey: expected true, false or null, got {self.grey!r}")
         shape, n_data = self.image_shape, self.parameters["n_data"]
-        if shape and (len(shape) != 2 or math.prod(shape) != n_data):
+        right = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
+        if shape and not (right and math.prod(shape) == n_data):
             raise MiniganError(f"image_shape: expected height and width of {n_data} pixels")
 
     def to_json(self):

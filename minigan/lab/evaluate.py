@@ -14,8 +14,9 @@ import numpy as np
 from ..arrays import stream
 from ..errors import DataError, DivergedError, MiniganError, RunError, whole_number
 from . import metrics
-from .loaders import Source, mnist5k
+from .loaders import mnist5k
 from .parzen import parzen
+from .source import Source, class_names
 
 LARGEST_W1 = 2000  # rows: the time of an assignment grows with their cube
 LEAST = 10  # rows, of which something can be said
@@ -40,7 +41,7 @@ def evaluate(model, data, n=None, seed=1):
     asked = np.arange(n) % model.n_condition if model.n_condition else None
     x = samples(model, data, n, seed, asked)
     measure = pictures(data) if data.image_shape else points(data)
-    found = {"n": n, "against": against, "classes": list(data.classes)}
+    found = {"n": n, "against": against, "classes": class_names(data)}
     found["samples"] = measure(x, asked, unseen)
     found["genuine"] = measure(control.x[:n], None if asked is None else control.labels, unseen)
     return found

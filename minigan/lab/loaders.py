@@ -1,4 +1,4 @@
-r"""Data sets by name: digits, points in the plane, folders of IDX files.
+r"""Data sets by name: digits, points in the plane; by path, whatever is your own.
 
 | name | rows | what |
 |---|---|---|
@@ -7,12 +7,11 @@ r"""Data sets by name: digits, points in the plane, folders of IDX files.
 | ring, grid | 100,000 | 8 Gaussians on a circle, 25 on a grid: to see which modes are lost |
 | any folder | | IDX files under MNIST's names, as Fashion-MNIST, EMNIST and QMNIST come |
 | FOLDER:letters | | of several sets in a folder, that of the files emnist-letters-... |
+| any path | | images in a folder, arrays, tables: see `own` |
 """
 
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,52 +22,47 @@ from ..errors import DataError, real_number, whole_number
 from .download import known_mnist, mnist_folder
 from .files import why
 from .idx import INSIDE, choose_set, file_name, find_idx, read_idx, what_is_missing
+from .own import load_own
+from .pixels import Layout, rows_of
+from .source import Reading, Source, naming
 
 
-@dataclass(frozen=True, eq=False)
-class Source:
-    r"""What a loader knows of a `Dataset` beyond its rows.
-
-    folder : the absolute path of the folder that its files lie in
-    unseen : what `held_out` returns, in words
-    held_out : given how many rows are wanted, a `Dataset` that training never sees, or None
-    more : gives a larger `Dataset` of which this one is a part, or None
-    modes : of a mixture of Gaussians, their centres (k, d), and `std` the deviation of each
-    digits : whether these are MNIST's digits, which a classifier of `mnist5k` can read
-    """
-
-    folder: Path | None = None
-    unseen: str = "test rows"
-    held_out: Callable = lambda n: None
-    more: Callable = lambda: None
-    modes: np.ndarray | None = None
-    std: float = 0.0
-    digits: bool = False
-
-
-def load(name, data_dir=None):
+def load(name, data_dir=None, size=None, grey=None, background="white"):
     r"""The `Dataset` called `name`, one of the table above.
 
     data_dir : where the full MNIST lies; None is the folder it is downloaded to
 
+    Of data by path:
+
+    size : height and width, to which pictures are cropped and scaled, or in which rows of
+        numbers are seen as pictures; one number is both
+    grey : True makes pictures grey, False coloured, None leaves them as they are
+    background : white or black, behind pixels that are transparent
+
     Raises DataError. A folder that is itself called mnist can be given as ./mnist.
     """
-    name = _as_text("data", name)
-    if name in DIGITS:
-        return DIGITS[name](data_dir)
-    return MIXTURES[name]() if name in MIXTURES else idx_folder(name)
+    name, reading = _as_text("data", name), Reading(size, grey, background)
+    if name not in DIGITS and name not in MIXTURES:
+        path, chosen = _place_of(name)
+        is_idx = chosen is not None or (path.is_dir() and find_idx(path)[1])
+        return idx_folder(name, reading=reading) if is_idx else load_own(path, reading)
+    if not reading.is_usual:
+        raise DataError(f"size, grey and background are for data of your own, not for {name}")
+    return DIGITS[name](data_dir) if name in DIGITS else MIXTURES[name]()
 
 
 def identify(name, data_dir=None):
     r"""(name, data_dir) as they mean the same wherever the program is started later.
 
-    A folder becomes its absolute path, with the name of the set that is meant, if it has one.
+    A path becomes absolute, with the name of the set that is meant, if it has one.
     """
     name = _as_text("data", name)
     data_dir = None if data_dir is None else _absolute(_as_text("data_dir", data_dir))
     if name in DIGITS or name in MIXTURES:
         return name, data_dir
-    folder, chosen = _folder_of(name)
+    folder, chosen = _place_of(name)
+    if not folder.is_dir():
+        return str(folder), data_dir
     folder, found = find_idx(folder)
     chosen = choose_set(folder, found, chosen)
     return (f"{folder}:{chosen}" if chosen else str(folder)), data_dir
@@ -80,9 +74,13 @@ def short_label(name):
         return name
     import hashlib
 
-    folder, chosen = _folder_of(name)
-    title = re.sub(r"[^\w.-]+", "_", _title(folder, chosen))[:40]
+    folder, chosen = _place_of(name)
+    title = _title(folder, chosen) if folder.is_dir() else folder.name.partition(".")[0]
+    title = re.sub(r"[^\w.-]+", "_", title)[:40] or "data"
     return f"{title}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:6]}"
+
+
+USUAL = Reading()
 
 
 def mnist5k(data_dir=None):
@@ -127,56 +125,66 @@ def _mnist_if_there(data_dir, split):
     return Dataset(x, arrays["labels"], shape, "mnist", source=source)
 
 
-def idx_folder(folder, split="train"):
+def idx_folder(folder, split="train", reading=USUAL):
     r"""The images in a folder of IDX files, and their labels if they are there.
 
     folder : its path, and after a colon the set that is meant, if there are several
     """
-    folder, chosen = _folder_of(_as_text("data", folder))
+    folder, chosen = _place_of(_as_text("data", folder))
     inside, found = find_idx(folder)
     chosen = choose_set(inside, found, chosen, split)
     images = found.get((chosen, split, "images"))
     if images is None:
         raise DataError(f"data: {folder} {what_is_missing(folder, split)}")
-    return _idx_set(inside, found, chosen, split)
+    return _idx_set(inside, found, chosen, split, reading)
 
 
-def _idx_set(folder, found, chosen, split):
+def _idx_set(folder, found, chosen, split, reading):
     r"""The `Dataset` of one set of the files found in a folder; None if it is not there."""
     images, labels = (found.get((chosen, split, kind)) for kind in ("images", "labels"))
     if images is None:
         return None
-    x, shape = _read_images(images)
+    x, shape = _read_images(images, reading)
     labels = labels and _read_labels(labels, len(x), images)
     source = Source(
-        folder, held_out=lambda n: _idx_set(folder, find_idx(folder)[1], chosen, "test")
+        folder,
+        held_out=lambda n: _idx_set(folder, find_idx(folder)[1], chosen, "test", reading),
     )
     return Dataset(x, labels, shape, _title(folder, chosen), source=source)
 
 
-def _folder_of(name):
-    r"""(absolute path of a folder, the set in it that is meant, or None)."""
-    for path, _, chosen in ((name, "", None), name.rpartition(":")):
-        path = os.path.expanduser(path)
-        if os.path.isdir(path):
-            return Path(_absolute(path)), chosen
+def _place_of(name):
+    r"""(absolute path of a file or a folder, the set in it that is meant, or None)."""
+    path = os.path.expanduser(name)
+    if os.path.exists(path):
+        return Path(_absolute(path)), None
+    path, _, chosen = name.rpartition(":")
+    path = os.path.expanduser(path)
+    if os.path.isdir(path):
+        return Path(_absolute(path)), chosen
     known = ", ".join((*DIGITS, *MIXTURES))
-    if os.path.basename(name) != name:
+    if os.path.basename(name) != name or "." in name:
         raise DataError(
-            f"data: there is no folder {name}, or not any more; name with --data where the "
-            f"IDX files are, or one of {known}"
+            f"data: there is no {name}, or not any more; name with --data where it is, or one "
+            f"of {known}"
         )
-    raise DataError(f"data: expected {known} or a folder of IDX files, got {name!r}")
+    raise DataError(
+        f"data: expected {known}, a folder of images, or an .npz, .npy, .csv or IDX file, got "
+        f"{name!r}"
+    )
 
 
-def _read_images(path):
+def _read_images(path, reading):
     r"""(rows, shape of an image) from an IDX file of images."""
     images = read_idx(path)
     if images.ndim != 3:
         raise DataError(f"{path}: expected images (n, height, width), got {images.shape}")
     if path.name.startswith("emnist"):  # these are stored column by column
         images = images.swapaxes(1, 2)
-    return _pixels(images), images.shape[1:]
+    if reading.is_usual:
+        return _pixels(images), images.shape[1:]
+    with naming(path):
+        return rows_of(images, Layout(images.shape[1:], 255.0), reading)
 
 
 def _read_labels(path, n, images):
@@ -198,6 +206,11 @@ def _title(folder, chosen):
 
 
 def _as_text(what, path):
+    if hasattr(path, "shape"):
+        raise DataError(
+            f"{what}: expected a name or a path, got an array; minigan.Dataset(x, labels, "
+            "image_shape) makes a data set of one"
+        )
     try:
         return os.fsdecode(path)
     except TypeError:

@@ -1,4 +1,4 @@
-r"""Chapter 17. What a sample is worth.
+r"""Chapter 20. What a sample is worth.
 
 Nothing a GAN minimises says whether its samples are any good, so they are measured from
 outside. Every measure here is a plain function of NumPy arrays; none is worth much without

@@ -27,17 +27,20 @@ ABOUT = {
     "cr3gan": "a conditional relativistic GAN with R1 and R2",
 }
 
+# The targets of the Pearson χ² divergence. With a = 0 and b = c = 1 D wins against our small
+# networks within a thousand steps on pictures, and no digit is ever drawn.
+CHI_SQUARED = {"a": -1.0, "b": 1.0, "c": 0.0, "D_lr": 5e-4, "ema_decay": 0.999}
 # What `minigan train MODEL` does when it is not told otherwise: on pictures …
 RECIPES: dict = {
     "gan": {"steps": 12000, "batch_size": 64, "ema_decay": 0.999},
     "cgan": {"steps": 14000, "batch_size": 64},
     "wgan": {"steps": 4000, "batch_size": 64},
     "wgan-gp": {"steps": 4000, "batch_size": 64},
-    "lsgan": {"steps": 8000, "batch_size": 64},
+    "lsgan": {"steps": 8000, "batch_size": 64} | CHI_SQUARED,
     "r3gan": {"steps": 12000, "batch_size": 64},
     "cwgan": {"steps": 4000, "batch_size": 64},
     "cwgan-gp": {"steps": 4000, "batch_size": 64},
-    "clsgan": {"steps": 8000, "batch_size": 64},
+    "clsgan": {"steps": 12000, "batch_size": 64} | CHI_SQUARED,
     "cr3gan": {"steps": 12000, "batch_size": 64},
 }
 # … by convolutions, whose iterations take longer and do more …

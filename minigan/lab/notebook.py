@@ -76,43 +76,47 @@ def show(x, image_shape=None, columns=10, behind=None):
     r"""Rows as pictures, or as points of the plane: a Matplotlib figure.
 
     x : rows (n, d), one row (d,), or a `Dataset`, of which the first 100 rows are shown
-    image_shape : (height, width) of a row; by default the data set's, or else a square
+    image_shape : (height, width) of a row, or (height, width, 3); by default the data set's,
+        or else a square
     columns : pictures in a line
     behind : points (n, 2) to be drawn in grey behind those of x
 
     Raises DataError if the rows are neither points nor pictures.
     """
-    x, (h, w) = _rows(x, image_shape)
-    if h == 0:
+    x, shape = _rows(x, image_shape)
+    if not shape:
         figure = _figure_class()(figsize=(5, 5), dpi=100, layout="constrained")
         _scatter(figure.subplots(), x, behind)
         return figure
     from .plots import sample_grid
 
+    h, w, *_ = shape
     columns = min(whole_number("columns", columns), len(x))
     size = 0.6 * columns * w / h + 0.1, 0.6 * -(-len(x) // columns) + 0.1
     figure = _figure_class()(figsize=size, dpi=100)
     axis = figure.add_axes((0, 0, 1, 1))
-    axis.imshow(sample_grid(x, (h, w), columns), cmap="gray", vmin=0, vmax=255)
+    axis.imshow(sample_grid(x, shape, columns), cmap="gray", vmin=0, vmax=255)
     axis.set_axis_off()
     return figure
 
 
 def _rows(x, image_shape):
-    r"""The rows to be shown, and the shape of each as a picture; (0, 0) for points."""
+    r"""The rows to be shown, and the shape of each as a picture; () for points."""
     if isinstance(x, Dataset):
         x, image_shape = x.x[:SHOWN] if x.image_shape else x.x, image_shape or x.image_shape
     x = np.atleast_2d(np.asarray(to_numpy(x), float))
-    n, side = x.shape[1], math.isqrt(x.shape[1])
+    n = x.shape[1]
     if x.ndim == 2 and n == 2 and image_shape is None:
-        return x, (0, 0)
-    h, w = image_shape or (side, side)
-    if x.ndim != 2 or h * w != n or min(h, w) < 2:
+        return x, ()
+    square, third = (math.isqrt(n),) * 2, (math.isqrt(n // 3),) * 2
+    shape = tuple(image_shape or (square if math.prod(square) == n else (*third, 3)))
+    right = len(shape) in (2, 3) and shape[2:] in ((), (3,)) and math.prod(shape) == n
+    if x.ndim != 2 or not right or min(shape) < 2:
         raise DataError(
             f"x: expected points (n, 2) or square pictures in rows, got shape {x.shape}; "
-            "give image_shape=(height, width) for others"
+            "give image_shape=(height, width) or (height, width, 3) for others"
         )
-    return x, (h, w)
+    return x, shape
 
 
 def _scatter(axis, x, behind):

@@ -1,4 +1,4 @@
-r"""Chapter 18. The Parzen window, the measure of the first GAN papers.
+r"""Chapter 21. The Parzen window, the measure of the first GAN papers.
 
 Put a small Gaussian on each of n samples; their sum is a density, and the test digits have
 a likelihood under it. It is here because Goodfellow et al. (2014) and Mirza & Osindero

@@ -14,20 +14,29 @@ GREY, ORANGE = (200, 200, 200), (194, 65, 12)
 
 
 def sample_grid(x, image_shape, columns):
-    r"""Rows of pixels in [0, 1] as one picture, `columns` to a line, uint8 (H, W)."""
-    h, w = image_shape
+    r"""Rows of pixels in [0, 1] as one picture, `columns` to a line: uint8 (H, W), or
+    (H, W, 3) in colour.
+    """
+    h, w, *colour = image_shape
     lines = -(-len(x) // columns)
-    grid = np.zeros((lines * columns, h + 2, w + 2))
-    grid[: len(x), 1:-1, 1:-1] = np.clip(x, 0, 1).reshape(-1, h, w)
-    grid = grid.reshape(lines, columns, h + 2, w + 2).swapaxes(1, 2)
-    return np.round(255 * grid.reshape(lines * (h + 2), columns * (w + 2))).astype(np.uint8)
+    grid = np.zeros((lines * columns, h + 2, w + 2, *colour))
+    grid[: len(x), 1:-1, 1:-1] = np.clip(x, 0, 1).reshape(-1, h, w, *colour)
+    grid = grid.reshape(lines, columns, h + 2, w + 2, *colour).swapaxes(1, 2)
+    whole = grid.reshape(lines * (h + 2), columns * (w + 2), *colour)
+    return np.round(255 * whole).astype(np.uint8)
 
 
 def point_cloud(x, behind):
-    r"""Points of the plane over those `behind` (grey), uint8 (SIDE, SIDE, 3)."""
+    r"""Points of the plane over those `behind` (grey), uint8 (SIDE, SIDE, 3).
+
+    Of more columns the first two are drawn; of one, each row a little above the last.
+    """
     picture = np.full((SIDE, SIDE, 3), 255, np.uint8)
-    bound = 1.3 * np.abs(behind).max()
+    bound = 1.3 * float(np.abs(behind[:, :2]).max()) or 1.0
     for points, colour in ((behind[:2000], GREY), (x, ORANGE)):
+        if points.shape[1] == 1:
+            up = np.linspace(-bound, bound, len(points) + 2)[1:-1]
+            points = np.column_stack([points, up])
         pixels = ((points[:, :2] / bound + 1) / 2 * SIDE).astype(int)
         right, up = pixels[((pixels > 0) & (pixels < SIDE - 1)).all(axis=1)].T
         for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):  # a dot is two pixels wide

@@ -4,7 +4,8 @@ import shlex
 
 from .models import FROM_DATA, parameters_of, recipe
 
-OPTIONS = ("data", "data_dir", "steps", "batch_size", "seed")  # of a run, not of its model
+READING = ("size", "grey", "background")  # of pictures of one's own
+OPTIONS = ("data", "data_dir", *READING, "steps", "batch_size", "seed")  # not of the model
 PLACES = ("data", "data_dir")  # where the data lie now is where they are looked for
 
 
@@ -54,6 +55,7 @@ def _options(config, now):
     default = {name: field.default for name, field in parameters_of(config.model).items()}
     names = [*OPTIONS, *(name for name in default if name not in (*FROM_DATA, *OPTIONS))]
     default |= {"data": "mnist5k", "data_dir": None, "seed": 0} | usual
+    default |= {"size": (), "grey": None, "background": "white"}
     given = [name for name in names if now[name] != default[name]]
     return "".join(_option(name, now[name]) for name in given)
 

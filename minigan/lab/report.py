@@ -25,7 +25,7 @@ from .files import open_regular, read_bytes
 from .folder import frames
 from .models import ABOUT
 from .plots import panels, smoothed
-from .repeat import commands
+from .repeat import OPTIONS, commands
 
 MARK = b'<meta name="generator" content="minigan">'  # by which a page of ours is known
 PAGE = Path(__file__).with_name("report_page.html")
@@ -232,9 +232,11 @@ def parameters(runs):
 def settings_of(run):
     r"""{parameter: text} of a run, with its versions and the checksum of its checkpoint."""
     config = run.config
-    names = ("model", "data", "data_dir", "steps", "batch_size", "seed")
+    names = ("model", *OPTIONS)
     found = {name: getattr(config, name) for name in names} | config.parameters
-    found = {name: value for name, value in found.items() if value is not None}
+    if not config.image_shape or "/" not in config.data:  # these are of pictures of one's own
+        del found["size"], found["grey"], found["background"]
+    found = {name: value for name, value in found.items() if value not in (None, ())}
     found |= {f"run on {name}": value for name, value in config.versions.items()}
     found["SHA-256 of checkpoint.npz"] = run.sha256
     return {str(name): in_words(value) for name, value in found.items()}

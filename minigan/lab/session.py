@@ -6,11 +6,16 @@ import shlex
 
 import numpy as np
 
+from ..data import describe_shape
 from ..errors import DivergedError, RunError
 from ..players import RATES
+from . import mpi
 from .config import Config
+from .files import plain
 from .models import build, checked, describe, parameters_of, recipe
+from .repeat import READING
 from .signals import stop_when_asked
+from .source import class_names
 from .streams import progress, say
 
 BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{remaining} left{postfix}]"
@@ -23,28 +28,32 @@ def train_command(args):
     options = vars(args)
     if options.get("resume") and options.get("overwrite"):
         raise RunError("--resume and --overwrite exclude each other")
-    with stop_when_asked() as asked:
-        return (resume if options.get("resume") else begin)(options, asked)
+    with stop_when_asked() as asked, mpi.joined(asked) as processes:
+        if processes and processes.comm.rank:
+            return mpi.work(processes)
+        asked = processes.heard if processes else asked
+        return (resume if options.get("resume") else begin)(options, asked, processes)
 
 
-def begin(options, asked):
+def begin(options, asked, processes=None):
     r"""Begin a run in its folder and train it; returns the exit status."""
-    from ..training import TrainState, train
+    from ..training import TrainState
     from .folder import hold_new
     from .run import Run
 
     config, data, model = new_run(options)
     folder = options.get("out") or default_folder(config, options)
     state = TrainState(config.seed)
-    records = train(model, data, config.steps, config.batch_size, state=state)
+    records = mpi.records(processes, model, data, config.steps, config.batch_size, state)
     with hold_new(folder, options.get("overwrite", False)):
         run = Run.create(folder, config, model, state, data)
+        if data.source.folder and not options.get("quiet"):
+            print("\n".join(told_of(data)))
         return train_loop(run, records, model, state, data, options.get("quiet"), asked)
 
 
-def resume(options, asked):
+def resume(options, asked, processes=None):
     r"""Go on with the run in its folder; returns the exit status."""
-    from ..training import train
     from .folder import hold
     from .run import Run
 
@@ -59,7 +68,7 @@ def resume(options, asked):
         if moved := {name: value for name, value in zip(PLACES, places(options)) if value}:
             run.change(state.step, **moved)
         steps = options.get("steps", run.config.steps)
-        records = train(model, data, steps, run.config.batch_size, state=state)
+        records = mpi.records(processes, model, data, steps, run.config.batch_size, state)
         if steps <= state.step:
             run.complete(model, state, data)
             print(f"{folder} is already at step {state.step}; --steps with a larger N goes on")
@@ -72,6 +81,7 @@ def new_config(options):
     r"""The `Config` of a run from the options given, before its data are known."""
     name = options["model"]
     chosen = {key: options[key] for key in ("seed", "steps", "batch_size") if key in options}
+    chosen |= {key: options[key] for key in READING if key in options}
     data, data_dir = places({"data": "mnist5k"} | options)
     usual = recipe(name, data, options.get("network", "mlp"))
     usual = {key: usual[key] for key in ("steps", "batch_size")}
@@ -90,6 +100,8 @@ def new_run(options):
     r"""(config, data, model) of a run that is to begin, from the options given."""
     config = new_config(options)
     data = load_data(config)
+    if "batch_size" not in options:
+        config.batch_size = min(config.batch_size, len(data))
     network = options.get("network", "mlp")
     known = parameters_of(config.model)
     chosen = recipe(config.model, config.data, network) | options
@@ -105,7 +117,24 @@ def new_run(options):
     config.parameters = describe(model)[1]
     config.image_shape = tuple(data.image_shape or ())
     config.classes, config.data_sha256 = class_values(data), fingerprint(data)
+    config.class_names = list(data.source.names)
     return config, data, model
+
+
+def told_of(data):
+    r"""How data of one's own were understood, in lines of text."""
+    shape, names = data.image_shape, class_names(data)
+    d = data.x.shape[1]
+    what = (
+        f"images of {describe_shape(shape)}" if shape else f"points of {d} column{'s'[: d - 1]}"
+    )
+    classes = data.describe_classes()
+    if data.source.names:
+        listed = ", ".join(names[:10]) + ", ..." * (len(names) > 10)
+        classes = f"the {len(names)} classes {listed}"
+    yield plain(f"{data.name}: {len(data):,} {what}, {classes}")
+    if data.source.told:
+        yield plain(data.source.told)
 
 
 def default_folder(config, options):
@@ -128,7 +157,8 @@ def check_same(options, run):
     saved = vars(config) | config.parameters
     for name, value in options.items():
         value = tuple(value) if isinstance(value, list) else value
-        if name not in AT_WILL and name in saved and saved[name] not in (value, None):
+        same = (value,) if name in READING else (value, None)
+        if name not in AT_WILL and name in saved and saved[name] not in same:
             raise RunError(
                 f"{folder} was begun with {name} = {saved[name]}, not {value}; "
                 "resume without that option, or begin another run with --out"
@@ -209,12 +239,13 @@ def load_data(config, moved_to=None, data_dir=None):
     from .loaders import load
 
     name = moved_to or config.data
-    data = load(name, data_dir or config.data_dir)
+    how = {key: getattr(config, key) for key in READING}
+    data = load(name, data_dir or config.data_dir, **how)
     drawn = name == config.data and data.source is not None and data.source.modes is not None
     if not drawn and config.data_sha256 not in ("", fingerprint(data)):
         raise DataError(
             f"data: {name} does not hold the rows that the run was begun "
-            "with; --data names the folder where they are"
+            "with; --data names the place where they are"
         )
     return data
 

@@ -9,7 +9,7 @@ import os
 import sys
 
 from ..errors import RunError
-from . import signals
+from . import mpi, signals
 from .files import why
 
 BROKEN_PIPE = 128 + 13  # the status of a process that SIGPIPE ends, as under `| head`
@@ -17,13 +17,14 @@ BROKEN_PIPE = 128 + 13  # the status of a process that SIGPIPE ends, as under `|
 
 @contextlib.contextmanager
 def usable():
-    r"""Within, both streams take any text: one that is not there leads nowhere, and a character
-    that the console cannot show is printed as its code.
+    r"""Within, both streams take any text: one that is not there leads nowhere, as do those of
+    all processes of mpiexec but the first, and a character that the console cannot show is
+    printed as its code.
     """
     with contextlib.ExitStack() as stack:
         for name in ("stdout", "stderr"):
             stream = getattr(sys, name)
-            if stream is None or getattr(stream, "closed", False):
+            if stream is None or getattr(stream, "closed", False) or mpi.launched()[0]:
                 nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
                 stack.callback(setattr, sys, name, stream)
                 setattr(sys, name, nowhere)

@@ -85,19 +85,25 @@ def judge(exercise, text, path, seed=None, run=None):
 
 
 def weigh(verdict, found, proofs, seed):
-    r"""Fill in the verdict from what the student's process found."""
+    r"""Fill in the verdict from what the student's process found.
+
+    Beside an answer that is wrong, what fails by rounding alone is not shown.
+    """
     if found["error"]:
         verdict.reason = found["error"]
-    failed, errors, verdict.proven = {}, [float(bool(found["error"]))], 0
+    failed, verdict.proven, lines = [], 0, {}
     ours = iter(reference(proofs, seed))
     for theirs in found["findings"]:
         line = failure(theirs, ours)
         if not line:
             verdict.proven += 1
         else:
-            failed.setdefault(theirs["name"], line)
-            errors.append(theirs.get("error", 1.0))
-    verdict.failed, verdict.error = list(failed.values()), largest(errors)
+            failed.append((theirs["name"], line, theirs.get("error", 1.0)))
+    verdict.error = largest([float(bool(found["error"])), *(error for *_, error in failed)])
+    for name, line, error in failed:
+        if verdict.error <= ROUNDING or not error <= ROUNDING:
+            lines.setdefault(name, line)
+    verdict.failed = list(lines.values())
     verdict.right = bool(verdict.proven) and not failed and not found["error"]
 
 

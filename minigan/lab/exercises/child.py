@@ -8,10 +8,17 @@ and the installed package is not touched. What was found goes into a file, as JS
 import contextlib
 import importlib.util
 import json
+import re
 import sys
 import traceback
 import types
 import warnings
+
+# what a diagnosis says of the answer itself, and what is said instead
+WITHHELD = {
+    r"where \S+ @ \S+ belongs": "where another product belongs",
+    r"the factor .+? is missing": "a factor is missing",
+}
 
 
 class Instead:
@@ -71,7 +78,7 @@ def as_json(found):
     r"""A `Check` as the line it prints and whether it passed, a `Value` as its numbers."""
     if not hasattr(found, "numbers"):
         return {
-            "check": str(found),
+            "check": discreet(str(found)),
             "name": found.name,
             "passed": bool(found.passed),
             "error": float(found.error),
@@ -89,6 +96,13 @@ def as_json(found):
     }
 
 
+def discreet(text):
+    r"""The text without the answer, where a diagnosis has it."""
+    for pattern, instead in WITHHELD.items():
+        text = re.sub(pattern, instead, text)
+    return text
+
+
 def sentence(reason, path):
     r"""What went wrong, with the line of the student's file in which it did."""
     frames = traceback.extract_tb(reason.__traceback__)
@@ -101,13 +115,13 @@ def sentence(reason, path):
     elif isinstance(reason, ValueError) and "read-only" in str(reason):
         told = "this changes an argument, which belongs to the caller; make a new array"
     elif any(cls.__name__ == "MiniganError" for cls in type(reason).__mro__):
-        told = str(reason)
+        told = discreet(str(reason))
     else:
         told = f"{what}: {reason}"
     told = told[:300]
     if lines:
         return f"line {lines[-1]}: {told}"
-    if told == str(reason)[:300]:
+    if told == discreet(str(reason))[:300]:
         return told
     return f"what was returned cannot be used: {told}"
 

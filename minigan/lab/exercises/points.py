@@ -47,7 +47,7 @@ class Twin:
     r"""Stands in for a layer and gives its methods arrays that cannot be written to."""
 
     def __init__(self, layer):
-        self._layer = layer
+        vars(self).update(vars(layer), _layer=layer)  # its numbers, such as a slope, are seen
 
     def __getattr__(self, name):
         known = getattr(self._layer, name)

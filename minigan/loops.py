@@ -1,0 +1,170 @@
+r"""Chapter 18. The lines between the matrix products, compiled.
+
+NumPy runs one operation at a time over whole arrays: Adam's three equations are ten passes
+over memory. A compiler makes one of them. This file writes the elementwise lines of earlier
+chapters once more, entry by entry, and derives nothing. Each loop performs the operations of
+its definition in the definition's order, so its result is the same to the last bit, and a run
+begun with Numba may go on without it.
+
+Two chapters use the loops: 19 in networks and optimisers that anybody may call, whose arrays
+are then the caller's; 20 in the iterations of `train`, whose arrays are overwritten in place.
+"""
+
+import contextlib
+
+import numpy as np
+
+
+def _compiler():
+    r"""(Numba's decorator or None, why it does not work or "")."""
+    try:
+        from numba import config, njit
+    except ImportError as missing:  # not there, or of another Python or NumPy
+        return None, "" if missing.name == "numba" else str(missing)
+    except Exception as error:
+        return None, f"{type(error).__name__}: {error}"
+    return (None if config.DISABLE_JIT else _cached(njit(error_model="numpy"))), ""
+
+
+def _cached(njit):
+    r"""The decorator of a loop, compiled at its first call and then kept on disk.
+
+    The kept one serves every later process, until this file, Numba or the processor changes.
+    Where nothing can be written, each process compiles its own.
+    """
+
+    def decorate(function):
+        loop = njit(function)
+        with contextlib.suppress(RuntimeError):  # no folder that Numba may use
+            loop.enable_caching()
+            save = loop._cache.save_overload
+            loop._cache.save_overload = lambda *what: _if_possible(save, *what)
+        return loop
+
+    return decorate
+
+
+def _if_possible(save, *what):
+    with contextlib.suppress(OSError):  # a full disk, for one
+        save(*what)
+
+
+njit, broken = _compiler()  # with error_model="numpy", x/0 is infinite
+loop = njit or (lambda function: function)
+
+
+@loop
+def leaky(x, b, slope, y):
+    r"""The bias of (1), added to $xW$ in place, then (2)."""
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            x[i, j] += b[j]
+            y[i, j] = x[i, j] if x[i, j] > 0 else slope * x[i, j]
+
+
+@loop
+def leaky_dx(dy, x, slope, dx):
+    r"""(2a)."""
+    for i in range(x.size):
+        dx[i] = dy[i] if x[i] > 0 else slope * dy[i]
+
+
+@loop
+def negative(x, b, y):
+    r"""The bias of (1), added to $xW$ in place, then $-x$ for (3)."""
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            x[i, j] += b[j]
+            y[i, j] = -x[i, j]
+
+
+@loop
+def sigmoid(e, one):
+    r"""(3) in the place of $e^{-x}$."""
+    for i in range(e.size):
+        e[i] = one / (e[i] + one)
+
+
+@loop
+def sigmoid_dx(dy, y, one, dx):
+    r"""(3a)."""
+    for i in range(y.size):
+        dx[i] = (one - y[i]) * y[i] * dy[i]
+
+
+@loop
+def weighted(f, x, u):
+    r"""(13): $f x + u$, in the place of u."""
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            u[i, j] = f[i, 0] * x[i, j] + u[i, j]
+
+
+@loop
+def rmsprop(theta, v, g, rho, rest, lr, eps):
+    r"""(17), `rest` being $1 - \rho$."""
+    for i in range(theta.size):
+        v[i] = rho * v[i] + rest * g[i] * g[i]
+        theta[i] -= lr * g[i] / (np.sqrt(v[i]) + eps)
+
+
+@loop
+def adam(theta, M, V, g, beta1, beta2, rate, eps):
+    r"""(18c), then the step with the two numbers of `Adam.rates`."""
+    for i in range(theta.size):
+        M[i] = beta1 * M[i] + g[i]
+        V[i] = beta2 * V[i] + g[i] * g[i]
+        theta[i] -= rate * M[i] / (np.sqrt(V[i]) + eps)
+
+
+# ---- in place ----
+
+
+@loop
+def leaky_in_place(x, b, slope):
+    r"""The bias of (1) and then (2), in the place of $xW$."""
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            v = x[i, j] + b[j]
+            x[i, j] = v if v > 0 else slope * v
+
+
+@loop
+def leaky_back(d, y, slope, db):
+    r"""(2a) in the place of dy, and (1c)."""
+    db[:] = 0
+    for i in range(d.shape[0]):
+        for j in range(d.shape[1]):
+            v = d[i, j] if y[i, j] > 0 else slope * d[i, j]
+            d[i, j] = v
+            db[j] += v
+
+
+@loop
+def negative_in_place(x, b):
+    r"""The bias of (1) and then $-x$ for (3), in the place of $xW$."""
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            x[i, j] = -(x[i, j] + b[j])
+
+
+@loop
+def sigmoid_back(d, y, one, db):
+    r"""(3a) in the place of dy, and (1c)."""
+    db[:] = 0
+    for i in range(d.shape[0]):
+        for j in range(d.shape[1]):
+            v = (one - y[i, j]) * y[i, j] * d[i, j]
+            d[i, j] = v
+            db[j] += v
+
+
+@loop
+def scaled(f, d, db):
+    r"""One player's deltas (21) in the place of those of the scores, and (1c)."""
+    db[:] = 0
+    for i in range(d.shape[0]):
+        for j in range(d.shape[1]):
+            v = f[i, 0] * d[i, j]
+            d[i, j] = v
+            db[j] += v
