@@ -176,10 +176,10 @@ OF_LAYERS = {
     "(3a) Sigmoid: dx",
     "(3b) Sigmoid: tangent",
 }
-KINDS = {"94": "Conv", "95": "ConvTranspose"}
+KINDS = {"(94)": "Conv", "(95)": "ConvTranspose"}
 PARTS_OF = "a) {}: dx", "b) {}: dW", "c) {}: db", "d) {}: tangent"
 PARTS_OF += "e) {}: dW of the tangent", "e) {}: db of the tangent"
-OF_LAYERS |= {f"({n}{part.format(name)}" for n, name in KINDS.items() for part in PARTS_OF}
+OF_LAYERS |= {f"{n[:-1]}{part.format(name)}" for n, name in KINDS.items() for part in PARTS_OF}
 LAYERS = "Dense", "LeakyReLU", "Sigmoid", *KINDS.values()
 OF_LOSSES = {
     "(4a) bce_with_logits: ds",
