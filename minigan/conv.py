@@ -34,7 +34,7 @@ class Patches:
 
     Below, (r, t) is the place of a patch, (a, b) a pixel's place in it, and q a channel.
 
-    (91) The places are $h' \times w'$ with
+    (44) The places are $h' \times w'$ with
     $h' = \big\lfloor (h + 2p - K)/s \big\rfloor + 1$, and $w'$ likewise
 
     Source: Dumoulin & Visin (2016), A guide to convolution arithmetic for deep learning,
@@ -51,7 +51,7 @@ class Patches:
 
     @property
     def places(self):
-        r"""(h', w') of (91)."""
+        r"""(h', w') of (44)."""
         spans = (side + 2 * self.padding - self.kernel for side in (self.h, self.w))
         return tuple(span // self.stride + 1 for span in spans)
 
@@ -80,7 +80,7 @@ class Patches:
                 yield tuple(slice(i, i + end, self.stride) for i, end in zip((a, b), ends))
 
     def gather(self, x):
-        r"""(92) $X_{irt,abq} = x_{i,\,sr+a-p,\,st+b-p,\,q}$, and 0 outside of the picture.
+        r"""(45) $X_{irt,abq} = x_{i,\,sr+a-p,\,st+b-p,\,q}$, and 0 outside of the picture.
 
         Shapes: x (m, n), X (m·h'·w', width): the patches of the first row, then those of the
         second.
@@ -95,12 +95,12 @@ class Patches:
         return xp.reshape(xp.concat(parts, axis=3), (-1, self.width))
 
     def scatter(self, X):
-        r"""(93) $x_{iuvq} = \sum_{rtab} X_{irt,abq}$ over all (r, t, a, b) with
-        $sr + a - p = u$ and $st + b - p = v$: the transpose of (92).
+        r"""(46) $x_{iuvq} = \sum_{rtab} X_{irt,abq}$ over all (r, t, a, b) with
+        $sr + a - p = u$ and $st + b - p = v$: the transpose of (45).
 
-        (92) copies a pixel to every patch that sees it. So in
+        (45) copies a pixel to every patch that sees it. So in
         $\langle X, \mathrm{gather}(x)\rangle$ it is multiplied by the sum of all entries of X
-        at which a copy stands, and (93) is that sum. What came from the padding is dropped.
+        at which a copy stands, and (46) is that sum. What came from the padding is dropped.
         """
         xp, m = array_namespace(X), X.shape[0] // (self.places[0] * self.places[1])
         X, padded = xp.reshape(X, (m, *self.places, self.width)), self.padded(X, m)
@@ -128,7 +128,7 @@ class OfPictures(Layer):
     r"""What a convolution and its transpose share: the larger picture, and the patches of it.
 
     shape : (h, w, c) of the larger picture; c may be left out, and is 1
-    k : channels of the smaller picture, whose pixels are the h' × w' places of (91)
+    k : channels of the smaller picture, whose pixels are the h' × w' places of (44)
     kernel, stride, padding : K, s, p of `Patches`
     """
 
@@ -190,8 +190,8 @@ def over_pixels(dy, k):
 class Conv(OfPictures):
     r"""Convolution of pictures (h, w, c) to smaller ones (h', w', k).
 
-    (94) $y_{irtj} = \sum_{abq} x_{i,\,sr+a-p,\,st+b-p,\,q}\,W_{abq,j} + b_j$, that is
-    $y = XW + b$ with the patches X of (92)
+    (47) $y_{irtj} = \sum_{abq} x_{i,\,sr+a-p,\,st+b-p,\,q}\,W_{abq,j} + b_j$, that is
+    $y = XW + b$ with the patches X of (45)
 
     Shapes: x (m, h·w·c + beside), W ($K^2c$ + beside, k), b (k,), y (m, h'·w'·k). A column of W
     is a filter, and the rows of W that follow the $K^2c$ of the patch are those of the columns
@@ -215,27 +215,27 @@ class Conv(OfPictures):
         return by_picture(y, x.shape[0])
 
     def dx(self, dy, x, y, W, b):
-        r"""(94a) By (1a) $dX = dy\,W^\top$, and x is copied into X by (92), whose transpose
-        is (93): $dx = \mathrm{scatter}(dy\,W^\top)$.
+        r"""(47a) By (1a) $dX = dy\,W^\top$, and x is copied into X by (45), whose transpose
+        is (46): $dx = \mathrm{scatter}(dy\,W^\top)$.
         """
         return self.patches.scatter(by_pixel(dy, self.k) @ W.T)
 
     def dparams(self, dy, x, y, W, b):
-        r"""(94b) By (1b) $dW = X^\top dy$: a sum over all places of all rows, as all of them
+        r"""(47b) By (1b) $dW = X^\top dy$: a sum over all places of all rows, as all of them
         share one W.
 
-        (94c) By (1c) $db_j = \sum_{irt} dy_{irtj}$.
+        (47c) By (1c) $db_j = \sum_{irt} dy_{irtj}$.
         """
         return self.patches.gather(x).T @ by_pixel(dy, self.k), over_pixels(dy, self.k)
 
     def tangent(self, u, x, y, W, b=None):
-        r"""(94d) (92) is linear, so (1d) holds with the patches of u:
+        r"""(47d) (45) is linear, so (1d) holds with the patches of u:
         $\mathrm{gather}(u)\,W$.
         """
         return by_picture(self.patches.gather(u) @ W, x.shape[0])
 
     def tangent_dparams(self, dy, u, x, y, W, b):
-        r"""(94e) (1e) with the patches of u: $dW = \mathrm{gather}(u)^\top dy$ and $db = 0$."""
+        r"""(47e) (1e) with the patches of u: $dW = \mathrm{gather}(u)^\top dy$ and $db = 0$."""
         dW = self.patches.gather(u).T @ by_pixel(dy, self.k)
         return dW, array_namespace(b).zeros_like(b)
 
@@ -243,10 +243,10 @@ class Conv(OfPictures):
 class ConvTranspose(OfPictures):
     r"""Transposed convolution of pictures (h', w', k) to larger ones (h, w, c).
 
-    (95) $y_{iuvq} = \sum_{rtabj} x_{irtj}\,W_{abq,j} + b_q$ over all (r, t, a, b) with
+    (48) $y_{iuvq} = \sum_{rtabj} x_{irtj}\,W_{abq,j} + b_q$ over all (r, t, a, b) with
     $sr + a - p = u$ and $st + b - p = v$, that is $y = \mathrm{scatter}(xW^\top) + b$
 
-    Every pixel of x stamps the filters on the larger picture, times its own value: (94a), with
+    Every pixel of x stamps the filters on the larger picture, times its own value: (47a), with
     x for dy. As several h shrink to one h', the larger picture is given: the layer is the
     transpose of `Conv(shape, k, kernel, stride, padding)`, with the same W.
 
@@ -262,8 +262,8 @@ class ConvTranspose(OfPictures):
 
     @property
     def fans(self):
-        r"""(96) A pixel of y gets a stamp only where $sr + a - p = u$: of K offsets a one in s,
-        so the sum (95) has $k\,(K/s)^2$ terms, and that, not $kK^2$, is n in (14).
+        r"""(49) A pixel of y gets a stamp only where $sr + a - p = u$: of K offsets a one in s,
+        so the sum (48) has $k\,(K/s)^2$ terms, and that, not $kK^2$, is n in (14).
         """
         return self.k * self.patches.overlap, self.patches.width
 
@@ -273,28 +273,28 @@ class ConvTranspose(OfPictures):
         return by_picture(y, x.shape[0])
 
     def dx(self, dy, x, y, W, b):
-        r"""(95a) The transpose of $x \mapsto \mathrm{scatter}(xW^\top)$ takes its two parts in
-        turn, each transposed: $dx = \mathrm{gather}(dy)\,W$, which is (94) without b.
+        r"""(48a) The transpose of $x \mapsto \mathrm{scatter}(xW^\top)$ takes its two parts in
+        turn, each transposed: $dx = \mathrm{gather}(dy)\,W$, which is (47) without b.
         """
         return by_picture(self.patches.gather(dy) @ W, dy.shape[0])
 
     def dparams(self, dy, x, y, W, b):
-        r"""(95b) $\langle dy, \mathrm{scatter}(xW^\top)\rangle
+        r"""(48b) $\langle dy, \mathrm{scatter}(xW^\top)\rangle
         = \langle\mathrm{gather}(dy), xW^\top\rangle$, in which $W_{abq,j}$ has the factor
         $\sum_{irt} \mathrm{gather}(dy)_{irt,abq}\,x_{irtj}$: $dW = \mathrm{gather}(dy)^\top x$.
 
-        (95c) $db_q = \sum_{iuv} dy_{iuvq}$.
+        (48c) $db_q = \sum_{iuv} dy_{iuvq}$.
         """
         dW = self.patches.gather(dy).T @ by_pixel(x, self.k)
         return dW, over_pixels(dy, self.patches.c)
 
     def tangent(self, u, x, y, W, b=None):
-        r"""(95d) (95) is linear but for b, so a step u moves y by
+        r"""(48d) (48) is linear but for b, so a step u moves y by
         $\mathrm{scatter}(uW^\top)$.
         """
         return self.patches.scatter(by_pixel(u, self.k) @ W.T)
 
     def tangent_dparams(self, dy, u, x, y, W, b):
-        r"""(95e) (95b) with u for x, and $db = 0$."""
+        r"""(48e) (48b) with u for x, and $db = 0$."""
         dW = self.patches.gather(dy).T @ by_pixel(u, self.k)
         return dW, array_namespace(b).zeros_like(b)

@@ -11,7 +11,7 @@ What differs from the paper, and why.
   score of a row is not one number with one delta, and the shared pass (21) and the penalties
   of chapter 11 lose their meaning; a `Game` refuses such a network. What keeps training stable
   here are the penalties themselves, the moving average (19a), and weights of the right
-  size at the start, which for a transposed convolution takes the number of terms of (96).
+  size at the start, which for a transposed convolution takes the number of terms of (49).
 - **A sigmoid, not tanh, at the end of G**, as pixels here lie in [0, 1].
 - **LeakyReLU in G as well**, as in the other networks here.
 - **The class** of a conditional game is joined to the noise, as in (26), before G's Dense
@@ -38,7 +38,7 @@ def pictures(game):
         convolution, which double whenever the picture is halved; `G_hidden` and `D_hidden` are
         the widths of the Dense layers, which see all of the picture
 
-    (97) D: Conv, LeakyReLU, Conv, LeakyReLU, …, Dense, LeakyReLU, …, Dense to one score.
+    (50) D: Conv, LeakyReLU, Conv, LeakyReLU, …, Dense, LeakyReLU, …, Dense to one score.
     G: Dense, LeakyReLU, …, Dense, LeakyReLU, ConvTranspose, LeakyReLU, …, ConvTranspose, and
     the layer of `output`: its convolutions are those of D, each transposed, from the last to
     the first

@@ -3,14 +3,14 @@ r"""Chapter 21. Convolutions sooner: gather and scatter compiled, biases and ben
 The matrix products of a convolution are NumPy's here as well. What surrounds them is copying,
 and NumPy copies a picture K × K times, each time a pixel here and a pixel there. The loops of
 this file follow the memory instead: a line of a patch, K · c numbers, is one piece of a line
-of the picture. They perform the additions of (93) in its order, so their results are the same
+of the picture. They perform the additions of (46) in its order, so their results are the same
 to the last bit.
 
 One sum is taken in another order. (13) moves the factors of the rows from the deltas to the
 inputs, where the tangents of a penalty can be added to them, and so a Dense layer needs one
-product for a loss and its penalty. So does a convolution, since (92) is linear:
+product for a loss and its penalty. So does a convolution, since (45) is linear:
 
-(98) $dW = \mathrm{gather}\big(\mathrm{diag}(f)\,x + u\big)^\top \delta$, and for the transposed
+(54) $dW = \mathrm{gather}\big(\mathrm{diag}(f)\,x + u\big)^\top \delta$, and for the transposed
 convolution $\mathrm{gather}(\delta)^\top \big(\mathrm{diag}(f)\,x + u\big)$
 
 In float32 it differs from the sum of two products by some $10^{-7}$ of its size.
@@ -29,7 +29,7 @@ from .network import layer_gradient
 
 @loop
 def _gather(x, h, w, c, kernel, stride, padding, height, width, X):
-    r"""(92) for rows x (m, h·w·c) and patches X (m·height·width, at least $K^2c$)."""
+    r"""(45) for rows x (m, h·w·c) and patches X (m·height·width, at least $K^2c$)."""
     run = kernel * c
     lines = np.zeros((h + 2 * padding, (w + 2 * padding) * c), x.dtype)
     for i in range(x.shape[0]):
@@ -48,7 +48,7 @@ def _gather(x, h, w, c, kernel, stride, padding, height, width, X):
 
 @loop
 def _scatter(X, h, w, c, kernel, stride, padding, height, width, x):
-    r"""(93) for patches X and rows x as above."""
+    r"""(46) for patches X and rows x as above."""
     run = kernel * c
     lines = np.zeros((h + 2 * padding, (w + 2 * padding) * c), x.dtype)
     for i in range(x.shape[0]):
@@ -74,7 +74,7 @@ class FastPatches(Patches):
         return self.h, self.w, self.c, self.kernel, self.stride, self.padding, *self.places
 
     def gather(self, x):
-        r"""(92)."""
+        r"""(45)."""
         if not suits(x):
             return super().gather(x)
         inside, (height, width) = self.h * self.w * self.c, self.places
@@ -86,7 +86,7 @@ class FastPatches(Patches):
         return X
 
     def scatter(self, X):
-        r"""(93)."""
+        r"""(46)."""
         if not suits(X):
             return super().scatter(X)
         inside, (height, width) = self.h * self.w * self.c, self.places
@@ -125,7 +125,7 @@ class FastConvNetwork(FastNetwork):
         return trace
 
     def accumulate(self, trace, deltas, factors=None, tangents=None):
-        r"""(11), with (98) where rows have factors."""
+        r"""(11), with (54) where rows have factors."""
         if factors is None or not suits(self.theta):
             return super().accumulate(trace, deltas, factors, tangents)
         grads, tangents = [], tangents or [None] * len(trace)
@@ -138,7 +138,7 @@ class FastConvNetwork(FastNetwork):
 
 
 def joined(layer, factors, delta, u, x, y, params):
-    r"""(98), and $db = f^\top\delta$, the pixels summed."""
+    r"""(54), and $db = f^\top\delta$, the pixels summed."""
     moved = factors * x if u is None else weighted(factors, x, u)
     dW, db = layer.tangent_dparams(delta, moved, x, y, *params)
     return dW, over_pixels(factors.T @ delta, db.size)

@@ -137,7 +137,7 @@ def _records(model, batches, steps, state, generators, workspace):
 def decayed(model, part):
     r"""Within, both learning rates are smaller by a part, and afterwards what they were.
 
-    (47) With `lr_decay`, $\eta_t = (1 - t/T)\,\eta$ in the iteration after the first t of T.
+    (55) With `lr_decay`, $\eta_t = (1 - t/T)\,\eta$ in the iteration after the first t of T.
 
     A run that goes on to a larger T takes the rates of that T from there.
     """

@@ -58,7 +58,7 @@ def pixel(x, u, v, q):
 
 
 def six_loops(layer, x, W, b):
-    """(94) as it is written, one number at a time; and the sum of the terms' sizes."""
+    """(47) as it is written, one number at a time; and the sum of the terms' sizes."""
     h, w, c, k, K, s, p, height, width = numbers(layer)
     pictures, beside = x[:, : h * w * c].reshape(-1, h, w, c), x[:, h * w * c :]
     y = np.zeros((len(x), height, width, k))
@@ -73,7 +73,7 @@ def six_loops(layer, x, W, b):
 
 
 def stamps(layer, x, W, b):
-    """(95): every pixel of x stamps its filter on the larger picture."""
+    """(48): every pixel of x stamps its filter on the larger picture."""
     h, w, c, k, K, s, p, height, width = numbers(layer)
     x = x.reshape(-1, height, width, k)
     y, size = np.zeros((2, len(x), h, w, c)) + b
@@ -88,14 +88,14 @@ def stamps(layer, x, W, b):
 
 
 @given(geometries())
-def test_eq91_a_place_is_wherever_a_whole_patch_lies_in_the_padded_picture(drawn):
+def test_eq44_a_place_is_wherever_a_whole_patch_lies_in_the_padded_picture(drawn):
     h, w, _, K, s, p, _ = drawn
     counted = [sum(s * r + K <= side + 2 * p for r in range(side + 2 * p)) for side in (h, w)]
     assert list(Patches(*drawn).places) == counted
 
 
 @given(geometries(), seeds)
-def test_eq92_eq93_scatter_is_the_transpose_of_gather(lib, drawn, seed):
+def test_eq45_eq46_scatter_is_the_transpose_of_gather(lib, drawn, seed):
     """In whole numbers, of which no sum is rounded."""
     patches, rng, dtype = Patches(*drawn), np.random.default_rng(seed), lib.dtypes[-1]
     height, width = patches.places
@@ -109,7 +109,7 @@ def test_eq92_eq93_scatter_is_the_transpose_of_gather(lib, drawn, seed):
 
 
 @given(conv)
-def test_eq92_eq94_a_convolution_is_six_nested_loops(lib, drawn):
+def test_eq45_eq47_a_convolution_is_six_nested_loops(lib, drawn):
     layer, *arrays = drawn
     dtype = lib.dtypes[-1]
     arrays = [a.astype(dtype) for a in arrays]
@@ -120,7 +120,7 @@ def test_eq92_eq94_a_convolution_is_six_nested_loops(lib, drawn):
 
 
 @given(transpose)
-def test_eq93_eq95_a_transposed_convolution_stamps_its_filters(lib, drawn):
+def test_eq46_eq48_a_transposed_convolution_stamps_its_filters(lib, drawn):
     layer, *arrays = drawn
     dtype = lib.dtypes[-1]
     arrays = [a.astype(dtype) for a in arrays]
@@ -131,7 +131,7 @@ def test_eq93_eq95_a_transposed_convolution_stamps_its_filters(lib, drawn):
 
 
 @given(layers(Conv))
-def test_eq94_a_convolution_is_what_scipy_calls_a_correlation(drawn):
+def test_eq47_a_convolution_is_what_scipy_calls_a_correlation(drawn):
     layer, x, W, b = drawn
     h, w, c, k, K, s, p, *places = numbers(layer)
     pictures = np.pad(x[:, : h * w * c].reshape(-1, h, w, c), ((0, 0), (p, p), (p, p), (0, 0)))
@@ -148,7 +148,7 @@ def test_eq94_a_convolution_is_what_scipy_calls_a_correlation(drawn):
 
 
 @given(layers(ConvTranspose))
-def test_eq95_with_zeros_between_its_pixels_scipy_convolves_the_smaller_picture(drawn):
+def test_eq48_with_zeros_between_its_pixels_scipy_convolves_the_smaller_picture(drawn):
     layer, x, W, b = drawn
     h, w, c, k, K, s, p, height, width = numbers(layer)
     spread = np.zeros((len(x), s * (height - 1) + 1, s * (width - 1) + 1, k))
@@ -163,7 +163,7 @@ def test_eq95_with_zeros_between_its_pixels_scipy_convolves_the_smaller_picture(
 
 
 @given(conv)
-def test_eq94a_eq94b_eq94c_eq94d_eq94e_derivatives(lib64, drawn):
+def test_eq47a_eq47b_eq47c_eq47d_eq47e_derivatives(lib64, drawn):
     layer, *arrays = drawn
     checks = check_layer(layer, *map(lib64.array, arrays))
     assert {check.name for check in checks} >= {f"Conv.tangent_dparams[{i}]" for i in (0, 1)}
@@ -172,14 +172,14 @@ def test_eq94a_eq94b_eq94c_eq94d_eq94e_derivatives(lib64, drawn):
 
 
 @given(transpose)
-def test_eq95a_eq95b_eq95c_eq95d_eq95e_derivatives(lib64, drawn):
+def test_eq48a_eq48b_eq48c_eq48d_eq48e_derivatives(lib64, drawn):
     layer, *arrays = drawn
     for check in check_layer(layer, *map(lib64.array, arrays)):
         assert check.passed, check
 
 
 @given(transpose, seeds)
-def test_eq94a_eq95_forward_of_the_one_is_dx_of_the_other(lib, drawn, seed):
+def test_eq47a_eq48_forward_of_the_one_is_dx_of_the_other(lib, drawn, seed):
     layer, x, W, b = drawn
     _, _, c, k, *sizes, _, _ = numbers(layer)
     other = Conv(layer.larger, k, *sizes)
@@ -195,7 +195,7 @@ def test_eq94a_eq95_forward_of_the_one_is_dx_of_the_other(lib, drawn, seed):
         np.testing.assert_array_equal(to_numpy(one), to_numpy(two))
 
 
-def test_eq92_eq94_eq94a_eq94b_eq94c_by_hand(lib):
+def test_eq45_eq47_eq47a_eq47b_eq47c_by_hand(lib):
     """A picture of 3 × 3, a kernel of 2 × 2, no padding, steps of one: four places."""
     dtype = lib.dtypes[-1]
     layer = Conv((3, 3), 1, kernel=2, stride=1, padding=0)
@@ -218,7 +218,7 @@ def test_eq92_eq94_eq94a_eq94b_eq94c_by_hand(lib):
         np.testing.assert_array_equal(to_numpy(actual), wanted, err_msg=name)
 
 
-def test_eq95_by_hand_two_stamps_overlap_in_one_column(lib):
+def test_eq48_by_hand_two_stamps_overlap_in_one_column(lib):
     dtype = lib.dtypes[-1]
     layer = ConvTranspose((2, 5), 1, kernel=2, stride=3, padding=0)
     x, W, b = (lib.array(np.array(a, dtype)) for a in ([[1, 10]], [[1], [2], [3], [4]], [100]))
@@ -256,7 +256,7 @@ def everything(layer, x, dy, u, *params):
 
 
 @given(seeds)
-def test_eq94_eq95_a_network_of_both_is_proven_as_any_other(lib64, seed):
+def test_eq47_eq48_a_network_of_both_is_proven_as_any_other(lib64, seed):
     layers = [
         Conv((5, 4, 2), 3, kernel=3, beside=1), LeakyReLU(), ConvTranspose((5, 4, 1), 3, 3)
     ]  # fmt: skip
@@ -268,7 +268,7 @@ def test_eq94_eq95_a_network_of_both_is_proven_as_any_other(lib64, seed):
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(4, 2), (3, 1), (6, 3), (2, 2), (5, 2)])
-def test_eq96_the_sum_in_a_pixel_has_so_many_terms(kernel, stride):
+def test_eq49_the_sum_in_a_pixel_has_so_many_terms(kernel, stride):
     """With one filter of ones, a pixel far from the border counts its stamps."""
     k, sides = 3, (12 * stride, 12 * stride)
     layer = ConvTranspose(sides, k, kernel, stride, padding=0)

@@ -34,12 +34,12 @@ def shapes(image_shape, **options):
         ((3, 2), [(1, 1, 16)]),
     ],
 )
-def test_eq97_a_picture_is_halved_while_it_has_eight_pixels_on_each_side(image_shape, made):
+def test_eq50_a_picture_is_halved_while_it_has_eight_pixels_on_each_side(image_shape, made):
     assert shapes(image_shape) == made
     assert shapes(image_shape, channels=3)[0][2] == 3
 
 
-def test_eq97_the_generators_convolutions_are_the_discriminators_transposed():
+def test_eq50_the_generators_convolutions_are_the_discriminators_transposed():
     model = build("cr3gan", network="conv", G_hidden=(64,), D_hidden=(), image_shape=(28, 28))
     assert list(map(repr, model.G.layers)) == [
         "Dense(n=110, k=64)",
@@ -61,7 +61,7 @@ def test_eq97_the_generators_convolutions_are_the_discriminators_transposed():
 
 
 @pytest.mark.parametrize("player", "GD")
-def test_eq14_eq96_a_layers_output_is_twice_as_large_as_its_input_whatever_it_is(player):
+def test_eq14_eq49_a_layers_output_is_twice_as_large_as_its_input_whatever_it_is(player):
     """He's weights double the mean square, and ReLU halves it; near the border terms lack."""
     model = build("gan", network="conv", image_shape=(48, 48), n_data=48 * 48)
     network = getattr(model, player)

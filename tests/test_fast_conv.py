@@ -52,7 +52,7 @@ def game(name, **options):
 @needs_numba
 @given(geometries(), seeds)
 @settings(max_examples=200)
-def test_eq92_eq93_the_compiled_loops_give_the_same_bits(drawn_geometry, seed):
+def test_eq45_eq46_the_compiled_loops_give_the_same_bits(drawn_geometry, seed):
     plain, rng = Patches(*drawn_geometry), np.random.default_rng(seed)
     quick, (height, width) = FastPatches(*astuple(plain)), plain.places
     for dtype in ("float32", "float64"):
@@ -103,7 +103,7 @@ def test_every_pass_but_the_joined_product_gives_the_same_bits(name):
 
 @needs_numba
 @pytest.mark.parametrize("name", GAMES)
-def test_eq98_iterations_move_both_players_alike(name):
+def test_eq54_iterations_move_both_players_alike(name):
     """In float64 the one sum that is taken otherwise differs by rounding."""
     model, batches = game(name, dtype="float64")
     quick = fast(model)
@@ -117,7 +117,7 @@ def test_eq98_iterations_move_both_players_alike(name):
 
 
 @needs_numba
-def test_eq98_the_joined_gradient_is_the_sum_of_both():
+def test_eq54_the_joined_gradient_is_the_sum_of_both():
     rng = np.random.default_rng(3)
     layers = [Conv((6, 6, 2), 3, beside=2), LeakyReLU(), Dense(27, 1, bias=False)]
     plain = drawn(layers, rng, "he", "float32")

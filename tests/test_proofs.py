@@ -125,9 +125,9 @@ def test_nothing_that_has_a_derivative_is_left_out(proven):
 def test_a_failure_is_shown_with_its_worst_entry_beneath():
     right = Check("a", "adjoint", 0.0, "", 1e-13)
     wrong = Check("b", "complex step", 0.5, "b[3]: 1 claimed, 2 measured", 1e-13)
-    lines = list(table([Proof("(45)", "the one", right), Proof("(10)", "the other", wrong)]))
+    lines = list(table([Proof("(52)", "the one", right), Proof("(10)", "the other", wrong)]))
     assert lines[1:] == [
-        "(45)   the one                               adjoint       0.0e+00  1e-13  pass",
+        "(52)   the one                               adjoint       0.0e+00  1e-13  pass",
         "(10)   the other                             complex step  5.0e-01  1e-13  FAIL",
         "       b[3]: 1 claimed, 2 measured",
         "",
@@ -145,7 +145,7 @@ def test_nan_in_one_of_the_cases_fails(rows, monkeypatch):
     monkeypatch.setattr(LeakyReLU, "dx", sometimes)
     monkeypatch.setattr("minigan.lab.proofs.GAMES", {})
     failed = {proof.equation for proof in proofs() if not proof.check.passed}
-    assert failed >= {"(2a)", "(2b)", "(45)"}
+    assert failed >= {"(2a)", "(2b)", "(52)"}
     assert not failed & {"(1a)", "(3a)", "(4a)"}
 
 
@@ -176,7 +176,7 @@ OF_LAYERS = {
     "(3a) Sigmoid: dx",
     "(3b) Sigmoid: tangent",
 }
-KINDS = {"(94)": "Conv", "(95)": "ConvTranspose"}
+KINDS = {"(47)": "Conv", "(48)": "ConvTranspose"}
 PARTS_OF = "a) {}: dx", "b) {}: dW", "c) {}: db", "d) {}: tangent"
 PARTS_OF += "e) {}: dW of the tangent", "e) {}: db of the tangent"
 OF_LAYERS |= {f"{n[:-1]}{part.format(name)}" for n, name in KINDS.items() for part in PARTS_OF}
@@ -190,8 +190,8 @@ OF_LOSSES = {
 }
 OF_NETWORKS = {"(11) network: gradient of theta", "(10) network: delta of x"}
 OF_NETWORKS |= {"(12) network: tangents"}
-ADJOINT = {f"(45) {name}: adjoint of dx, tangent" for name in LAYERS}
-ADJOINT |= {"(45) network: adjoint, layer by layer"}
+ADJOINT = {f"(52) {name}: adjoint of dx, tangent" for name in LAYERS}
+ADJOINT |= {"(52) network: adjoint, layer by layer"}
 ROWS = {f"(21) {name}: row by row" for name in (*LAYERS, "network")}
 STEPS = ("(19) {}: G_step, gradient of G", "(21) {}: update, gradient of G")
 D_STEPS = ("(20) {}: D_step, gradient of D", "(21a) {}: D_update, gradient of D")
@@ -258,15 +258,15 @@ PARTS = {
     (Sigmoid, "tangent", None): {"(3b) Sigmoid: tangent"},
     (LeakyReLU, "dx", None): {"(2a) LeakyReLU: dx", "(2b) LeakyReLU: tangent"},
     (LeakyReLU, "tangent", None): {"(2b) LeakyReLU: tangent"},
-    (Conv, "dx", None): {"(94a) Conv: dx"},
-    (Conv, "dparams", 0): {"(94b) Conv: dW"},
-    (Conv, "dparams", 1): {"(94c) Conv: db"},
-    (Conv, "tangent", None): {"(94d) Conv: tangent"},
-    (Conv, "tangent_dparams", 0): {"(94e) Conv: dW of the tangent"},
-    (ConvTranspose, "dx", None): {"(95a) ConvTranspose: dx"},
-    (ConvTranspose, "dparams", 0): {"(95b) ConvTranspose: dW"},
-    (ConvTranspose, "dparams", 1): {"(95c) ConvTranspose: db"},
-    (ConvTranspose, "tangent_dparams", 0): {"(95e) ConvTranspose: dW of the tangent"},
+    (Conv, "dx", None): {"(47a) Conv: dx"},
+    (Conv, "dparams", 0): {"(47b) Conv: dW"},
+    (Conv, "dparams", 1): {"(47c) Conv: db"},
+    (Conv, "tangent", None): {"(47d) Conv: tangent"},
+    (Conv, "tangent_dparams", 0): {"(47e) Conv: dW of the tangent"},
+    (ConvTranspose, "dx", None): {"(48a) ConvTranspose: dx"},
+    (ConvTranspose, "dparams", 0): {"(48b) ConvTranspose: dW"},
+    (ConvTranspose, "dparams", 1): {"(48c) ConvTranspose: db"},
+    (ConvTranspose, "tangent_dparams", 0): {"(48e) ConvTranspose: dW of the tangent"},
 }
 
 
@@ -278,8 +278,8 @@ def test_a_layers_derivative_that_is_wrong_by_a_little_fails_in_its_line(
     bend(monkeypatch, *part[:2], dtype, part[2])
     monkeypatch.setattr(module, "GAMES", {})
     assert failed(dtype) - OF_NETWORKS - ADJOINT == PARTS[part]
-    monkeypatch.setitem(SLIGHTLY, dtype, 1e-2)  # (45) sees what is not orthogonal to v
-    adjoint = f"(45) {part[0].__name__}: adjoint of dx, tangent"
+    monkeypatch.setitem(SLIGHTLY, dtype, 1e-2)  # (52) sees what is not orthogonal to v
+    adjoint = f"(52) {part[0].__name__}: adjoint of dx, tangent"
     # a dx and a tangent that are wrong alike agree with each other
     alone = part[1] in ("dx", "tangent") and len(PARTS[part]) == 1
     assert (adjoint in failed(dtype)) == (alone and dtype == "float64")
@@ -340,8 +340,8 @@ def test_a_networks_pass_that_is_wrong_by_a_little_fails_in_its_line(
     bend(monkeypatch, Network, method, dtype, at)
     monkeypatch.setattr(module, "GAMES", {})
     assert failed(dtype) - ADJOINT == {line}
-    monkeypatch.setitem(SLIGHTLY, dtype, 1e-2)  # (45) sees what is not orthogonal to v
-    adjoint = {"(45) network: adjoint, layer by layer"}
+    monkeypatch.setitem(SLIGHTLY, dtype, 1e-2)  # (52) sees what is not orthogonal to v
+    adjoint = {"(52) network: adjoint, layer by layer"}
     assert failed(dtype) & ADJOINT == (
         adjoint if at is not None and dtype == "float64" else set()
     )

@@ -1,7 +1,7 @@
 r"""Every derivative in this library, proven on the spot: what `minigan gradcheck` prints.
 
-In float64 each is compared with the complex step (44) through its own forward pass, and
-each layer's backward rule with its forward-mode rule by the adjoint test (45). In float32,
+In float64 each is compared with the complex step (51) through its own forward pass, and
+each layer's backward rule with its forward-mode rule by the adjoint test (52). In float32,
 where a proof would end in rounding, the same passes are compared with float64's.
 """
 
@@ -46,20 +46,20 @@ DERIVATIVES = {
     "LeakyReLU": ("(2a) dx", "(2b) tangent"),
     "Sigmoid": ("(3a) dx", "(3b) tangent"),
     "Conv": (
-        "(94a) dx",
-        "(94b) dW",
-        "(94c) db",
-        "(94d) tangent",
-        "(94e) dW of the tangent",
-        "(94e) db of the tangent",
+        "(47a) dx",
+        "(47b) dW",
+        "(47c) db",
+        "(47d) tangent",
+        "(47e) dW of the tangent",
+        "(47e) db of the tangent",
     ),
     "ConvTranspose": (
-        "(95a) dx",
-        "(95b) dW",
-        "(95c) db",
-        "(95d) tangent",
-        "(95e) dW of the tangent",
-        "(95e) db of the tangent",
+        "(48a) dx",
+        "(48b) dW",
+        "(48c) db",
+        "(48d) tangent",
+        "(48e) dW of the tangent",
+        "(48e) db of the tangent",
     ),
     "network": ("(11) gradient of theta", "(10) delta of x", "(12) tangents"),
 }
@@ -123,7 +123,7 @@ def table(found):
 
 
 def of_layers(case, dtype, like):
-    r"""(1) to (3), (94) and (95): each layer's methods, at random points."""
+    r"""(1) to (3), (47) and (48): each layer's methods, at random points."""
     seed, m, (n, *_, k) = case
     rng = stream(seed, "cases of a proof", 0)
     x, W, b, v, vk, u = draw(rng, dtype, (m, n), (n, k), (k,), (m, n), (m, k), (m, n))
@@ -145,7 +145,7 @@ def of_layers(case, dtype, like):
             yield equation, f"{name}: {what}", check
         if dtype == "float64":
             yield "(21)", f"{name}: row by row", checks[-2]
-            yield "(45)", f"{name}: adjoint of dx, tangent", checks[-1]
+            yield "(52)", f"{name}: adjoint of dx, tangent", checks[-1]
 
 
 def passes_of_layer(layer):
@@ -207,7 +207,7 @@ def of_network(case, dtype, like):
         yield equation, f"network: {what}", check
     for check in checks[3:]:
         kind = "adjoint, layer by layer" if check.method == "adjoint" else "row by row"
-        yield "(45)" if check.method == "adjoint" else "(21)", f"network: {kind}", check
+        yield "(52)" if check.method == "adjoint" else "(21)", f"network: {kind}", check
 
 
 def of_games(case, dtype, like):
