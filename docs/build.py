@@ -82,6 +82,11 @@ def index(site, out):
     (out / "index.js").write_text(text, "utf-8")
 
 
+def lean(formula):
+    """A formula without the copy of its source that KaTeX keeps in each."""
+    return re.sub(r"<annotation.*?</annotation>", "", formula, flags=re.S)
+
+
 def typeset(pages, formulas):
     """The pages with formula i in place of its mark; exits, naming the first that fails."""
     asked = json.dumps([{"tex": tex, "display": display} for _, tex, display in formulas])
@@ -94,7 +99,7 @@ def typeset(pages, formulas):
         if "error" in answer:
             sys.exit(f"page {slug}: {answer['error']}\n  in the formula ${tex}$")
     return [
-        (slug, re.sub("\x02(\\d+)\x03", lambda mark: answers[int(mark[1])]["html"], text))
+        (slug, re.sub("\x02(\\d+)\x03", lambda mark: lean(answers[int(mark[1])]["html"]), text))
         for slug, text in pages
     ]
 

@@ -78,10 +78,20 @@ OPENINGS = {
         "What `Batches` gives: an order of the rows for each epoch, and batches that go on "
         "where the last one ended.",
     ),
-    "fast": (
+    "loops": (
         "passes",
         "Passes over memory. Each operation of NumPy reads and writes whole arrays; a "
         "compiled loop does them all in one pass.",
+    ),
+    "fast": (
+        "one-pass",
+        "What is made sooner here: the layers' forward passes and deltas, on the way that the "
+        "one pass of chapter 6 takes, and the optimisers' steps after it.",
+    ),
+    "workspace": (
+        "batches",
+        "What `Batches` gives. The rows of a batch are gathered straight into the upper half "
+        "of D's input; the lower half is where G writes.",
     ),
     "training": (
         "record",

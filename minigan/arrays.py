@@ -150,6 +150,5 @@ def _memory():
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 
-        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-        known.append(sys.maxsize if limit == resource.RLIM_INFINITY else limit)
-    return min(size for size in known if size > 0)
+        known.append(resource.getrlimit(resource.RLIMIT_AS)[0])
+    return min(size for size in known if size > 0)  # no limit is -1, or the largest number

@@ -16,37 +16,40 @@ import numpy as np
 
 
 def _compiler():
-    r"""(Numba's decorator or None, why it does not work or "")."""
+    r"""(Numba's decorator or None, why an installed Numba does not work or "")."""
     try:
         from numba import config, njit
-    except ImportError as missing:  # not there, or of another Python or NumPy
-        return None, "" if missing.name == "numba" else str(missing)
     except Exception as error:
-        return None, f"{type(error).__name__}: {error}"
-    return (None if config.DISABLE_JIT else _cached(njit(error_model="numpy"))), ""
+        absent = type(error) is ModuleNotFoundError and error.name == "numba"
+        return None, "" if absent else f"{type(error).__name__}: {error}"
+    return (None if config.DISABLE_JIT else _kept(njit(error_model="numpy"))), ""
 
 
-def _cached(njit):
-    r"""The decorator of a loop, compiled at its first call and then kept on disk.
+def _kept(njit):
+    r"""The decorator of a loop, which is compiled at its first call and then kept on disk.
 
-    The kept one serves every later process, until this file, Numba or the processor changes.
-    Where nothing can be written, each process compiles its own.
+    What is kept serves later processes until this file, Numba or the processor is another.
+    Where nothing can be written or read, each process compiles its own.
     """
 
     def decorate(function):
         loop = njit(function)
-        with contextlib.suppress(RuntimeError):  # no folder that Numba may use
+        with contextlib.suppress(RuntimeError):  # there is no folder that Numba may use
             loop.enable_caching()
-            save = loop._cache.save_overload
-            loop._cache.save_overload = lambda *what: _if_possible(save, *what)
+            disk = loop._cache
+            disk.load_overload = _if_possible(disk.load_overload)
+            disk.save_overload = _if_possible(disk.save_overload)
         return loop
 
     return decorate
 
 
-def _if_possible(save, *what):
-    with contextlib.suppress(OSError):  # a full disk, for one
-        save(*what)
+def _if_possible(method):
+    def call(*arguments):
+        with contextlib.suppress(Exception):  # a full disk, a file cut short
+            return method(*arguments)
+
+    return call
 
 
 njit, broken = _compiler()  # with error_model="numpy", x/0 is infinite

@@ -239,7 +239,7 @@ INITS = {"he": he, "glorot": glorot}
 OUTPUTS = {"linear": (), "sigmoid": (Sigmoid(),)}
 
 
-def mlp_layers(sizes, slope, output, bias=True):
+def mlp_layers(sizes, slope, output, bias):
     r"""Dense, LeakyReLU, Dense, …, Dense, and the output's layer: "linear" has none."""
     word("output", output, tuple(OUTPUTS))
     layers = []

@@ -125,7 +125,9 @@ class Adam(Optimizer):
 
     (18c) $M \leftarrow \beta_1 M + g, \quad V \leftarrow \beta_2 V + g^2$
 
-    Then $\hat m = aM$ with $a = (1 - \beta_1)/(1 - \beta_1^t)$, $\hat v = cV$ with
+    Then $\hat m = aM$ and $\hat v = cV$ with two numbers a and c.
+
+    They are $a = (1 - \beta_1)/(1 - \beta_1^t)$ and
     $c = (1 - \beta_2)/(1 - \beta_2^t)$, and (18b) becomes
 
     $$\theta \leftarrow \theta

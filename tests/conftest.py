@@ -2,6 +2,7 @@
 a device that refuses silent conversion, and on one that knows no float64; CuPy on a GPU."""
 
 import os
+import signal
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -20,6 +21,13 @@ settings.register_profile("thorough", max_examples=2000, **shared)
 phases = Phase.explicit, Phase.generate  # where failure is expected, it need not be made small
 settings.register_profile("brief", settings.get_profile("quick"), phases=phases)
 settings.load_profile("quick")
+
+
+# A shell's background commands ignore Ctrl-C, and so does what they start; nohup's, the other.
+for name in ("SIGINT", "SIGHUP"):
+    number = getattr(signal, name, None)
+    if number and signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 
 class Library:

@@ -234,6 +234,7 @@ def absent(*_):
         (None, "7000", -1, 7000),
         (None, None, 6000, 6000),
         (None, None, -1, sys.maxsize),
+        (8000, None, sys.maxsize, 8000),  # no limit, as macOS says it
         (-1000, "max", -1, sys.maxsize),  # the system does not know
         (8000, "0", 9000, 8000),
         (8000, "1", 9000, 1),
@@ -243,7 +244,7 @@ def test_the_memory_is_the_least_of_what_machine_container_and_limit_allow(
     machine, container, limit, there_is, monkeypatch
 ):
     resource = types.ModuleType("resource")
-    resource.RLIMIT_AS, resource.RLIM_INFINITY = 9, -1
+    resource.RLIMIT_AS = 9
     resource.getrlimit = {9: (limit, 1)}.__getitem__
     monkeypatch.setitem(sys.modules, "resource", resource)
     known = {"SC_PHYS_PAGES": machine and machine // 1000, "SC_PAGE_SIZE": 1000}
@@ -263,7 +264,7 @@ def test_a_system_that_refuses_to_tell_sets_no_bound(error, monkeypatch):
     def refuses(*_, **__):
         raise error("no such name")
 
-    resource = types.SimpleNamespace(RLIMIT_AS=9, RLIM_INFINITY=-1, getrlimit=refuses)
+    resource = types.SimpleNamespace(RLIMIT_AS=9, getrlimit=refuses)
     monkeypatch.setitem(sys.modules, "resource", resource)
     monkeypatch.setattr(os, "sysconf", refuses, raising=False)
     monkeypatch.setattr(arrays.Path, "read_text", refuses)

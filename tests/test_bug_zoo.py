@@ -10,6 +10,8 @@ import bug_zoo
 import pytest
 from bug_zoo import ZOO
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 SIXTEEN = """
     the fake pass overwrites the real pass; the generators gradient does not pass through D;

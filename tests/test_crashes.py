@@ -14,7 +14,10 @@ from minigan import fast
 from minigan.lab import files, plots
 from minigan.lab.cli import main
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+    pytest.mark.slow,
+]
 TRAIN = ["train", "gan", "--data", "ring", "--steps", "4", "--batch-size", "8", "--quiet"]
 TRAIN += ["--G-hidden", "4", "--D-hidden", "4"]
 CALLS = "open", "replace", "rename", "unlink", "mkdir", "rmdir", "fsync"

@@ -48,6 +48,7 @@ def test_a_wrong_line_is_not_equal(capsys, monkeypatch):
     assert not wrong & {"(1)", "(1b)", "(5a)", "(16)"}
 
 
+@pytest.mark.slow
 def test_the_chance_of_a_false_pass_is_negligible_for_all_patterns_together():
     for proof in exact.exact_proofs([exact.of_layers, exact.of_networks, exact.of_penalty]):
         assert proof.chance < -60, proof
@@ -212,6 +213,7 @@ def test_the_functions_made_anew_without_a_change_are_proven(monkeypatch):
     assert all(proof.passed for proof in exact.each_proof())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", OWN)
 @pytest.mark.filterwarnings("ignore")
 def test_every_mutant_of_a_rational_line_is_rejected_by_exact_proof_alone(which, monkeypatch):

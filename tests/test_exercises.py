@@ -57,9 +57,11 @@ def test_the_students_file_is_the_chapter_with_a_gap(exercise):
         pieces.append(chapter[at:first])
         at = last
     pieces.append(chapter[at:])
-    rest = made[len(head) :].replace("...  # your answer", "\0")
+    rest = made[len(head) :].replace(source.ANSWER, "")
     for piece in pieces:
-        assert piece in rest or piece in made
+        assert piece in rest
+    gapped = [line for line in rest.splitlines() if "..." in line]
+    assert made.count(source.ANSWER) <= len(gapped)
     node = source.function_node(ast.parse(made), exercise.function)
     assert source.gaps(node)
     assert source.numbers(exercise)
@@ -233,8 +235,8 @@ FILES = {
     "tabs and blanks": (RIGHT.replace(" " * 8 + "return dy", "\treturn dy").encode(),
                         "tabs and blanks are mixed"),
     "a missing bracket": (RIGHT.replace("return dy @ W.T", "return (dy @ W.T").encode(),
-                          r"line \d+: this is no Python: '\(' was never closed"),
-    "a NUL": (RIGHT.replace("return dy", "\0 return dy").encode(), "this is no Python"),
+                          r"line \d+: this is not valid Python: '\(' was never closed"),
+    "a NUL": (RIGHT.replace("return dy", "\0 return dy").encode(), "this is not valid Python"),
 }  # fmt: skip
 
 
@@ -274,7 +276,7 @@ OUTCOMES = {
     "nothing": (["pass"], r"Dense\.dx: expected shape \(\d, \d\), got None"),
     "an error": (["return dy @ W"], f"line {LINE}: ValueError"),
     "an argument changed": (["dy *= 2", "return dy @ W.T"], "changes an argument"),
-    "no end": (["while True:", "    pass"], "did not end within"),
+    "no end": (["while True:", "    pass"], "did not end within 2 seconds of computing"),
     "a call of itself": (["return self.dx(dy, x, y, W, b)"], "calls itself without end"),
     "a million lines": (["for i in range(9**5):", "    print('w' * 80)", "return dy @ W.T"],
                         "right"),
@@ -284,7 +286,7 @@ OUTCOMES = {
 @pytest.mark.parametrize(("lines", "told"), OUTCOMES.values(), ids=OUTCOMES)
 def test_whatever_an_answer_does_is_told(lines, told, tmp_path, capsys, monkeypatch):
     if "no end" in told or "within" in told:
-        monkeypatch.setattr(check, "SECONDS", 1.5)
+        monkeypatch.setattr(check, "SECONDS", 2)
     path = tmp_path / "x.py"
     path.write_text(filled(DX, *lines))
     status = main(["exercise", "check", str(path)])
@@ -292,6 +294,15 @@ def test_whatever_an_answer_does_is_told(lines, told, tmp_path, capsys, monkeypa
     assert re.search(told, out), out
     assert status == int("right;" not in out)
     assert len(out) < 5000
+
+
+def test_no_warning_stands_beside_a_verdict(tmp_path, capfd):
+    text = source.student_text(BY_KEY["losses.softmax_cross_entropy.ds"])
+    (tmp_path / "x.py").write_text(text.replace("/ m, ...", "/ m, -c / (e / total) / m"))
+    assert main(["exercise", "check", str(tmp_path / "x.py")]) == 1
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert "nan: there 0 is divided by 0" in out
 
 
 DIAGNOSES = {
@@ -325,6 +336,68 @@ def test_a_wrong_answer_is_told_what_is_wrong_with_it(key, line, said):
     assert cause.strip().startswith(said)
     assert bool(cause) == bool(said)
     assert not verdict.right
+
+
+ABOUT = {
+    "float64 for float32": (
+        "layers.LeakyReLU.dx", "self.slopes(x) * dy", "np.where(x > 0, 1, self.slope) * dy",
+        "^LeakyReLU.dx is not float32 where x is",
+    ),
+    "a wrong definition": (
+        "losses.least_squares.value", "(2 * m)", "m",
+        "^least_squares: value [^\n]* FAIL (?!.*least_squares ds)",
+    ),
+    "a wrong forward pass": (
+        "layers.Dense.forward", "x @ W\n", "-x @ W\n", r"^Dense\.forward (?!.*Dense\.dx)"
+    ),
+    "no return": (
+        "layers.Dense.dx", "return dy @ W.T", "dy @ W.T",
+        r"^Dense.dx: expected [^;]* got None; is a `return` missing\?$",
+    ),
+    "no return, deeper": (
+        "network.Network.tangents", "return tangents", "tangents", "is a `return` missing",
+    ),
+    "a condition's columns": (
+        "game.Game.G_step", "[:, : self.n_data]", "",
+        "in the game cgan; with a condition, D's input has more columns",
+    ),
+    "no parameters": (
+        "network.Network.accumulate", " if grads else xp.zeros_like(self.theta)", "",
+        "concatenate.*in a network without parameters",
+    ),
+    "0/0": (
+        "penalty.gradient_penalty.u", "xp.where(norm == 0, 1.0, norm)", "norm",
+        "all slopes 0: gradient.*there 0 is divided by 0",
+    ),
+    "an epsilon": (
+        "penalty.gradient_penalty.u", "xp.where(norm == 0, 1.0, norm)", "(norm + 1e-11)",
+        "nearly right: is a small number added",
+    ),
+    "a step on a new array": (
+        "optim.SGD.update", "theta += self.v", "theta = theta + self.v", "did not move theta",
+    ),
+    "a clip of a new array": (
+        "wgan.WGAN.constrain", "theta[...] = ", "theta = ", "^constrain did not move theta",
+    ),
+    "targets called c": (
+        "losses.softmax_cross_entropy.ds", "(e / total - c) / m", "(e / total - 1) * c / m",
+        "the factor c is there once too often",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "right", "wrong", "told"), ABOUT.values(), ids=ABOUT)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_verdict_is_about_what_the_student_wrote(key, right, wrong, told):
+    each = BY_KEY[key]
+    chapter = source.chapter_text(each.chapter)
+    begin, _ = source.span(chapter, source.function_node(ast.parse(chapter), each.function))
+    assert right in chapter[begin:]
+    text = chapter[:begin] + chapter[begin:].replace(right, wrong, 1)
+    verdict = check.judge(each, text, "x.py", 1, check.in_process)
+    said = "\n".join(filter(None, [verdict.reason, *verdict.failed]))
+    assert not verdict.right
+    assert re.search(told, said, re.S), said
 
 
 def test_no_diagnosis_tells_the_answer():
@@ -424,6 +497,123 @@ def test_a_progress_that_is_not_ours_is_named(content, tmp_path, monkeypatch, ca
     (tmp_path / "progress.json").write_text(content)
     assert main(["exercise", "progress"]) == 2
     assert "progress.json: expected the progress" in capsys.readouterr().err
+
+
+def start(*words):
+    """The file that was started."""
+    assert main(["exercise", "start", *words]) == 0
+    return Path("exercises", "layers_Dense_dx.py")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_what_a_student_wrote_is_never_replaced(here, capsys):
+    path = start("Dense.dx")
+    start("Dense.dx", "--again")  # as it was written: nothing to keep
+    assert [each.name for each in path.parent.glob("*.py")] == [path.name]
+    path.write_text(RIGHT)
+    start("Dense.dx", "--again")
+    assert "what was there is kept in" in capsys.readouterr().out
+    assert path.with_suffix(".1.py").read_text() == RIGHT
+    path.write_text("mine")
+    assert main(["exercise", "start", "Dense.dx", "--again"]) == 2
+    assert path.read_text() == "mine"
+    export = ["exercise", "export", "--notebook", "Dense.dx", "bug3", "--to", "nb"]
+    assert main(export) == main(export) == 0
+    written = Path("nb", "layers_Dense_dx.ipynb")
+    book = json.loads(written.read_text("utf-8"))
+    book["cells"][2]["outputs"] = [{"text": "what ran is as it was written"}]
+    written.write_text(json.dumps(book))
+    assert main(export) == 0
+    for mine in (written.read_text("utf-8").replace("...", "dy @ W.T"), "hello"):
+        written.write_text(mine)
+        capsys.readouterr()
+        assert main(export) == 2
+        assert "is not as minigan wrote it" in capsys.readouterr().err
+        assert written.read_text() == mine
+
+
+def test_a_check_in_the_current_folder_hides_no_progress(here, capsys):
+    start("Dense.dx")
+    Path("hw1.py").write_text(RIGHT)
+    assert main(["exercise", "check", "hw1.py"]) == 0
+    assert not Path("progress.json").exists()
+    capsys.readouterr()
+    assert main(["exercise", "progress"]) == 0
+    out = capsys.readouterr().out
+    assert "1 check, 0 hints" in out
+    assert "1 of " in out
+
+
+def test_files_of_another_version_or_name_are_told(capsys):
+    mark, changed = source.mark(DX), RIGHT.replace("return u @ W", "return (u + 0) @ W")
+    answer.look(DX, RIGHT.replace(mark, "0" * 12))  # only words differ, if at all
+    for exercise, text in (
+        (DX, changed.replace(mark, "0" * 12)),
+        (BUGS[0], source.student_text(BUGS[0]).replace(source.mark(BUGS[0]), "0" * 12)),
+    ):
+        with pytest.raises(
+            answer.NotAnAnswer, match=f"by another minigan.*{exercise.key} --again"
+        ):
+            answer.look(exercise, text)
+    with pytest.raises(answer.NotAnAnswer, match="started as layers.Dense.dx"):
+        answer.exercise_of(RIGHT.replace(DX.key, "layers.Dense.forward"))
+
+
+def test_names_folders_and_files_are_taken_everywhere(here, capsys):
+    start("Dense.dx").write_text(RIGHT)
+    assert main(["exercise", "start", "bug5", "--to", "bugs"]) == 0
+    Path("loose").mkdir()
+    Path("loose", "a.py").write_text(RIGHT)
+    Path("loose", "other.py").write_text("print(1)\n")
+    for word, status, told in (
+        ("Dense.dx", 0, "Dense_dx.py: right"), ("exercises", 0, "Dense_dx.py: right"),
+        ("loose", 0, "a.py: right"), ("Sigmoid.dx", 2, "was not started in"),
+        (".", 2, "nothing was started"), ("Dense.dxx", 2, "did you mean Dense.dx?"),
+    ):  # fmt: skip
+        capsys.readouterr()
+        assert main(["exercise", "check", word]) == status, word
+        assert told in "".join(capsys.readouterr())
+    for words in (["bug5"], ["bug5", "--to", "bugs"], [str(Path("bugs", "bug5_game.py"))]):
+        capsys.readouterr()
+        assert main(["exercise", "hint", *words]) == 0
+        out = capsys.readouterr().out
+        assert ("was not started in exercises" in out) == (
+            len(words) == 1 and "5_" not in words[0]
+        )
+    assert "hint 2 of 3" in out
+    assert main(["exercise", "solution", "bug7"]) == 0
+    assert "\n    self.constrain()\n    self.D_opt" in capsys.readouterr().out
+
+
+def test_bare_exercise_is_a_guide_and_a_foreign_progress_stops_no_list(here, capsys):
+    assert main(["exercise"]) == 0
+    assert "minigan exercise start" in capsys.readouterr().out
+    Path("exercises").mkdir()
+    Path("exercises", "progress.json").write_text("[]")
+    assert main(["exercise", "list"]) == main(["exercise", "hint", "Dense.dx"]) == 0
+    assert "progress.json: expected" in capsys.readouterr().err
+    assert main(["exercise", "start", "Dense.dx"]) == 2
+    assert not Path("exercises", "layers_Dense_dx.py").exists()
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=by_key)
+def test_every_gap_is_marked(exercise):
+    text = source.student_text(exercise)
+    node = source.function_node(ast.parse(text), exercise.function)
+    for line in source.gaps(node):
+        assert text.splitlines()[line - 1].endswith(source.ANSWER)
+
+
+def test_the_given_part_of_a_statement_stays_in_the_teachers_notebook():
+    shown = notebook.marked(BY_KEY["losses.softmax_cross_entropy.ds"])
+    outside = shown.partition(notebook.BEGIN)[0]
+    assert "    # return xp.sum(c * (xp.log(total) - s)) / m, ...\n" in outside
+    assert "# a" not in notebook.marked(BY_KEY["optim.Adam.rates.corrections"])
 
 
 # ---- notebooks ----

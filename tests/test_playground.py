@@ -172,6 +172,7 @@ UNSEEN = {
 }
 
 
+@pytest.mark.slow
 def test_most_bugs_show_themselves_in_some_game_and_leave_nothing_behind():
     started()
     before, unseen = pristine(), set()

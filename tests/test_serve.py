@@ -69,15 +69,9 @@ def test_a_folder_without_a_book_and_a_port_that_is_taken_are_refused(book, tmp_
     assert capsys.readouterr().err.startswith("minigan: book: ")
 
 
-def not_ignored():
-    r"""Ctrl-C reaches the command, even where the tests run in the background of a shell."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_the_command_prints_the_address_and_ends_with_ctrl_c(book):
     command = [sys.executable, "-m", "minigan", "book", str(book), "--no-open"]
-    options = {"stdout": -1, "stderr": -1, "text": True, "preexec_fn": not_ignored}
-    with subprocess.Popen(command, **options) as process:
+    with subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as process:
         line = process.stdout.readline()
         with urlopen(re.search(r"http://\S+/", line)[0]) as answer:
             assert answer.read() == b"index.html"

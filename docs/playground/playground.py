@@ -300,6 +300,8 @@ def walked(step):
         by = frame.f_back
         if event != "call" or not at_home or not by:  # none calls what Numba has compiled
             return
+        if not stack and code is not minigan.game.Game.iteration.__code__:
+            return
         about = known.get(code, ("bug-zoo", code.co_name, ""))
         where = f"{Path(by.f_code.co_filename).name}:{by.f_lineno}"
         line = linecache.getline(by.f_code.co_filename, by.f_lineno).strip()

@@ -3,9 +3,11 @@ r"""What each command of `minigan exercise` does; `command` says how it is calle
 import ast
 import contextlib
 import os
+from itertools import count
 from pathlib import Path
 
 from ...errors import MiniganError
+from .. import streams
 from ..files import plain, write_whole
 from . import answer, notebook, progress
 from .bugs import BUGS, Bug
@@ -24,7 +26,7 @@ def find_one(word):
 
 def list_command(args):
     r"""`minigan exercise list`."""
-    known, chapter = progress.load(progress.home()), ""
+    known, chapter = known_in(progress.home()), ""
     for each in (*EXERCISES, *BUGS):
         heading = "find the bug" if isinstance(each, Bug) else each.chapter
         if heading != chapter:
@@ -38,6 +40,15 @@ def list_command(args):
         print(line.rstrip())
     print("\nlevel a: the derivation is given; level b (--derive): it is yours too")
     return 0
+
+
+def known_in(folder):
+    r"""What progress knows; of a file that is not ours no more is said than that."""
+    try:
+        return progress.load(folder)
+    except MiniganError as error:
+        streams.say(f"minigan: {plain(str(error))}")
+        return {}
 
 
 def status(about):
@@ -58,7 +69,10 @@ def start_command(args):
     path = folder / f"{exercise.key.replace('.', '_')}{suffix}.py"
     if os.path.lexists(path) and not args.again:
         raise MiniganError(f"{path} is there already; check it, or begin anew with --again")
+    progress.load(folder)  # before anything is written
     folder.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(path):
+        set_aside(path, exercise)
     write_whole(path, lambda file: file.write(text.encode()))
     progress.begin(folder, exercise.key, path.name, level)
     print(f"{path}\n{title(exercise)}")
@@ -72,6 +86,23 @@ def start_command(args):
     return 0
 
 
+def set_aside(path, exercise):
+    r"""Rename a file that the student has written in, so that nothing of it is lost."""
+    try:
+        found, text = answer.read(path)
+    except MiniganError:
+        found, text = None, ""
+    if found is not exercise:
+        raise MiniganError(f"{path}: this is another file, not {exercise.key}; move it away")
+    levels = "ab" if getattr(exercise, "derive", "") else "a"
+    if text in [student_text(exercise, level) for level in levels]:
+        return
+    n = next(n for n in count(1) if not os.path.lexists(path.with_suffix(f".{n}.py")))
+    kept = path.with_suffix(f".{n}.py")
+    os.rename(path, kept)
+    print(f"what was there is kept in {kept}")
+
+
 def quoted(path):
     r"""The path as it is to be typed."""
     return f'"{path}"' if " " in str(path) else str(path)
@@ -79,16 +110,41 @@ def quoted(path):
 
 def check_command(args):
     r"""`minigan exercise check`: a verdict on each file; status 1 if one is wrong."""
-    files = [Path(file) for file in args.files]
-    if not files:
-        folder = progress.home()
-        files = [folder / about["file"] for about in progress.load(folder).values()]
-        if not files:
-            raise MiniganError(
-                f"nothing was started in {folder.resolve()}; `minigan exercise start 1a` does"
-            )
+    files = [path for word in args.files or [progress.home()] for path in files_of(word)]
     verdicts = [check_one(path) for path in files]
     return int(not all(verdicts))
+
+
+def files_of(word):
+    r"""The files that a word of the command line means: its own, a folder's, an exercise's."""
+    path = Path(word)
+    if path.is_dir() or path == progress.home():
+        known = progress.load(path)
+        return [path / about["file"] for about in known.values()] or written_in(path)
+    if path.suffix == ".py" or path.exists():
+        return [path]
+    folder, exercise = progress.home(), find_one(word)
+    about = progress.load(folder).get(exercise.key)
+    if about is None:
+        raise MiniganError(
+            f"{word} was not started in {folder.resolve()}; `minigan exercise start {word}` "
+            "does, and a file or a folder elsewhere can be named"
+        )
+    return [folder / about["file"]]
+
+
+def written_in(folder):
+    r"""The files in a folder that name an exercise, in alphabetical order."""
+    found = []
+    for path in sorted(folder.glob("*.py")):
+        with contextlib.suppress(MiniganError):
+            answer.read(path)
+            found.append(path)
+    if not found:
+        raise MiniganError(
+            f"nothing was started in {folder.resolve()}; `minigan exercise start 1a` does"
+        )
+    return found
 
 
 def check_one(path):
@@ -106,18 +162,29 @@ def check_one(path):
         for line in verdict.failed[:LINES]:
             print("\n".join(f"  {each}" for each in line.splitlines()))
         if len(verdict.failed) > LINES:
-            print(f"  and {len(verdict.failed) - LINES} more checks fail")
+            more = len(verdict.failed) - LINES
+            print(f"  and {counted(more, 'more check')} fail{'s' * (more == 1)}")
     about = {"checks": 1} | ({"right": True} if verdict.right else {})
     with contextlib.suppress(MiniganError):  # the verdict stands, whatever becomes of the note
-        progress.note(path.parent, verdict.exercise.key, path.name, **about)
+        folder = progress.beside(path)
+        file = os.path.relpath(path, folder)
+        progress.note(folder, verdict.exercise.key, file, **about)
     return verdict.right
 
 
+def counted(number, what):
+    r"""Such as "1 check" or "2 checks"."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def last_started(args):
-    r"""(folder, exercise) that a command without a name means."""
-    folder = progress.home()
+    r"""(folder, exercise) that a command means, whether it names one or not."""
+    folder = Path(args.to) if args.to else progress.home()
     if args.which is not None:
-        return folder, find_one(args.which)
+        exercise = find_one(args.which)
+        if args.which.endswith(".py") and not args.to:
+            folder = progress.beside(args.which)
+        return folder, exercise
     known = progress.load(folder)
     if not known:
         raise MiniganError("expected the name of an exercise, as none was started here")
@@ -127,13 +194,16 @@ def last_started(args):
 def hint_command(args):
     r"""`minigan exercise hint`: the next hint."""
     folder, exercise = last_started(args)
-    about = progress.load(folder).get(exercise.key)
+    about = known_in(folder).get(exercise.key)
     every = hints(exercise)
     given = about["hints"] if about else 0
     turn = min(given, len(every) - 1)
     print(f"{title(exercise)}: hint {turn + 1} of {len(every)}\n\n{every[turn]}")
     if about:
         progress.note(folder, exercise.key, about["file"], hints=1)
+    else:
+        print(f"\nIt was not started in {folder}, so the next hint would be this one again; ")
+        print("`--to FOLDER` says where it was.")
     return 0
 
 
@@ -141,7 +211,7 @@ def solution_command(args):
     r"""`minigan exercise solution`: the library's own lines, and where the book has them."""
     folder, exercise = last_started(args)
     print(solution(exercise))
-    about = progress.load(folder).get(exercise.key)
+    about = known_in(folder).get(exercise.key)
     if about:
         progress.note(folder, exercise.key, about["file"], solution=True)
     return 0
@@ -153,7 +223,7 @@ def progress_command(args):
     known = progress.load(folder)
     for key, about in known.items():
         seen = ", solution seen" if about["solution"] else ""
-        counts = f"{about['checks']} checks, {about['hints']} hints{seen}"
+        counts = f"{counted(about['checks'], 'check')}, {counted(about['hints'], 'hint')}{seen}"
         print(f"{status(about):<8} {key:<39}{counts}")
     right = sum(about["right"] for about in known.values())
     print(f"{right} of {len(EXERCISES) + len(BUGS)} exercises are right")
@@ -165,8 +235,14 @@ def export_command(args):
     chosen = [find_one(name) for name in args.names] or [*EXERCISES, *BUGS]
     folder = Path(args.to)
     folder.mkdir(parents=True, exist_ok=True)
-    for exercise in chosen:
-        path = folder / f"{exercise.key.replace('.', '_')}.ipynb"
+    paths = [folder / f"{exercise.key.replace('.', '_')}.ipynb" for exercise in chosen]
+    for path in filter(os.path.lexists, paths):
+        if not notebook.unedited(path):
+            raise MiniganError(
+                f"{path} is not as minigan wrote it, and nothing is replaced; move it away or "
+                "name another folder with --to"
+            )
+    for exercise, path in zip(chosen, paths):
         content = notebook.written(exercise, args.solutions, "b" if args.derive else "a")
         write_whole(path, lambda file, content=content: file.write(content.encode()))
         print(path)

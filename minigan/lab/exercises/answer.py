@@ -15,11 +15,12 @@ from functools import lru_cache
 from ...errors import MiniganError
 from ..files import read_bytes
 from .bugs import Bug
-from .source import chapter_text, function_node, gaps, student_text
+from .source import chapter_text, function_node, gaps, mark, student_text
 from .table import BUGS, EXERCISES
 
 LARGEST = 1_000_000  # bytes; the longest chapter has 20,000
 NAME = re.compile(r"^#\s*minigan exercise:\s*([\w.]+)", re.M)
+MARK = re.compile(r"^# written by minigan (\S+), ([0-9a-f]+)$", re.M)
 NOT_TEXT = {
     b"PK\x03\x04": "a document of a word processor, or another archive",
     b"{\\rtf": "a document of a word processor",
@@ -79,7 +80,25 @@ def exercise_of(text):
             "expected at the top the line `# minigan exercise: NAME` that `minigan exercise "
             "start` wrote"
         )
-    return by_key[found[1]]
+    exercise, written = by_key[found[1]], MARK.search(text)
+    for other in by_key.values() if written and written[2] != mark(exercise) else ():
+        if written[2] == mark(other):
+            raise NotAnAnswer(
+                f"the first line names {found[1]}, but the file was started as {other.key}; "
+                "write that name back"
+            )
+    return exercise
+
+
+def same_version(exercise, text):
+    r"""Raises NotAnAnswer if the file was made of another version of the chapter."""
+    written = MARK.search(text)
+    if written and written[2] != mark(exercise):
+        raise NotAnAnswer(
+            f"it was written by another minigan ({written[1]}), whose chapter is not the one "
+            "installed here; begin anew with `minigan exercise start "
+            f"{exercise.key} --again`, which keeps this file beside the new one"
+        )
 
 
 def look(exercise, text):
@@ -87,11 +106,16 @@ def look(exercise, text):
     tree = parsed(text)
     original = ast.parse(chapter_text(exercise.chapter))
     if isinstance(exercise, Bug):
+        same_version(exercise, text)
         same_imports(tree, original)
         suspects = functions(tree).values()
         known = names_in(original)
     else:
-        only_this_changed(exercise, tree, original)
+        try:
+            only_this_changed(exercise, tree, original)
+        except NotAnAnswer:
+            same_version(exercise, text)
+            raise
         suspects = [function_node(tree, exercise.function)]
         known = names_in(function_node(original, exercise.function))
         for line in gaps(suspects[0]):
@@ -116,10 +140,10 @@ def parsed(text):
                 f"the character U+{ord(found[0]):04X} is no Python, though it may look like it"
             )
         else:
-            reason = f"this is no Python: {error.msg}"
+            reason = f"this is not valid Python: {error.msg}"
         raise NotAnAnswer(at + reason) from None
     except (ValueError, RecursionError, MemoryError) as error:  # a NUL byte; ((((…
-        raise NotAnAnswer(f"this is no Python: {error}") from None
+        raise NotAnAnswer(f"this is not valid Python: {error}") from None
 
 
 def functions(tree):

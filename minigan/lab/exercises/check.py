@@ -8,11 +8,13 @@ import contextlib
 import json
 import math
 import os
+import re
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,11 +27,22 @@ from .bugs import Bug
 from .points import LIMIT
 from .source import PACKAGE, student_text, title
 
-SECONDS = 10.0  # an answer that takes longer is stopped
+SECONDS = 10  # of computing, after which an answer is stopped; the machine may be busy
+PATIENCE = 120.0  # seconds by the clock, whatever the answer does
 SHOWN = 2000  # characters of what an answer prints
 LINES = 4  # of failed checks
 ROUNDING = 1e-10  # where no error is larger, other points are tried
 TRIES = 3
+# a definition, and what the values are called that it makes
+DEFINES = {
+    "forward": "(forward|trace)",
+    "slopes": "forward",
+    "sigmoid": "forward",
+    "value": "(value|P)",
+}
+SMALL = 1e-7  # errors that a number such as ε makes
+NEAR = "nearly right: is a small number added, or are digits lost?"
+NAN = "nan: there 0 is divided by 0, or infinity taken from infinity"
 
 
 @dataclass(repr=False)
@@ -91,7 +104,7 @@ def weigh(verdict, found, proofs, seed):
     """
     if found["error"]:
         verdict.reason = found["error"]
-    failed, verdict.proven, lines = [], 0, {}
+    failed, verdict.proven = [], 0
     ours = iter(reference(proofs, seed))
     for theirs in found["findings"]:
         line = failure(theirs, ours)
@@ -100,11 +113,26 @@ def weigh(verdict, found, proofs, seed):
         else:
             failed.append((theirs["name"], line, theirs.get("error", 1.0)))
     verdict.error = largest([float(bool(found["error"])), *(error for *_, error in failed)])
-    for name, line, error in failed:
-        if verdict.error <= ROUNDING or not error <= ROUNDING:
-            lines.setdefault(name, line)
-    verdict.failed = list(lines.values())
+    every = verdict.error <= ROUNDING
+    shown = [(name, line) for name, line, error in failed if every or not error <= ROUNDING]
+    verdict.failed = own_first(verdict.exercise, shown)
     verdict.right = bool(verdict.proven) and not failed and not found["error"]
+
+
+def own_first(exercise, failed):
+    r"""The lines of failed checks, the first of each name, the student's own quantity before.
+
+    A wrong definition makes right derivatives of the chapter fail; nothing is said of those.
+    """
+    lines = {}
+    for name, line in failed:
+        lines.setdefault(name, line)
+    if isinstance(exercise, Bug):
+        return list(lines.values())
+    last = exercise.part or exercise.function.rpartition(".")[2]
+    word = re.compile(rf"\b{DEFINES.get(last, last)}\b")
+    own = {name: line for name, line in lines.items() if word.search(name)}
+    return list((own if own and last in DEFINES else own | lines).values())
 
 
 def largest(errors):
@@ -121,7 +149,8 @@ def reference(proofs, seed):
 def failure(theirs, ours):
     r"""The line of a finding that failed, or "": a value takes the next of ours."""
     if "check" in theirs:
-        return "" if theirs["passed"] else theirs["check"]
+        near = theirs["error"] < SMALL and "\n" not in theirs["check"]
+        return "" if theirs["passed"] else theirs["check"] + f"\n    {NEAR}" * near
     return differs(theirs, next(ours))
 
 
@@ -129,10 +158,16 @@ def differs(theirs, ours):
     r"""The line of a failed comparison of a value with the installed chapter's, or ""."""
     claim = np.reshape(theirs["numbers"], theirs["shape"])
     try:
-        check = compare(ours.name, "definition", claim, ours.numbers, LIMIT)
+        with np.errstate(all="ignore"):
+            check = compare(ours.name, "definition", claim, ours.numbers, LIMIT)
     except MiniganError as error:
         return str(error)
-    return "" if check.passed else str(check)
+    if check.passed:
+        return ""
+    if ours.says:
+        return ours.says
+    nan = np.isnan(claim).any()
+    return str(replace(check, cause=NAN if nan else NEAR if check.error < SMALL else ""))
 
 
 # ---- where it runs ----
@@ -144,11 +179,12 @@ def in_process(job):
 
 
 def in_child(job):
-    r"""(the findings, what was printed) from a process that is stopped after `SECONDS`."""
+    r"""(the findings, what was printed) from a process that is stopped in the end."""
     handle, result = tempfile.mkstemp(suffix=".json", prefix="minigan-")
     os.close(handle)
     try:
-        job = json.dumps(job | {"sys_path": sys.path, "result": result}).encode()
+        more = {"sys_path": sys.path, "result": result, "seconds": SECONDS}
+        job = json.dumps(job | more).encode()
         code, printed = run_script(job)
         content = Path(result).read_text("utf-8")
     finally:
@@ -157,7 +193,9 @@ def in_child(job):
     if content:
         return json.loads(content), printed
     if code is None:
-        reason = f"it did not end within {SECONDS:g} seconds"
+        reason = f"it did not end within {PATIENCE:g} seconds; or is the machine very busy?"
+    elif code == -getattr(signal, "SIGXCPU", 0) != 0:
+        reason = f"it did not end within {SECONDS} seconds of computing"
     else:
         reason = f"it ended the process (status {code}) before the checks were through"
     return {"findings": [], "error": reason}, printed
@@ -185,7 +223,7 @@ def run_script(job):
         process.stdin.write(job)
         process.stdin.close()
     try:
-        code = process.wait(SECONDS)
+        code = process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         code = None
     finally:

@@ -118,12 +118,22 @@ def sentence(reason, path):
         told = discreet(str(reason))
     else:
         told = f"{what}: {reason}"
+    ours = told == discreet(str(reason))
     told = told[:300]
+    if re.search(r"\bNone(Type)?\b", told):
+        told = re.sub(r"(?<=got None); .*", "", told) + "; is a `return` missing?"
+    told += getattr(reason, "during", "")
     if lines:
         return f"line {lines[-1]}: {told}"
-    if told == discreet(str(reason))[:300]:
-        return told
-    return f"what was returned cannot be used: {told}"
+    return told if ours else f"what was returned cannot be used: {told}"
+
+
+def limit(seconds):
+    r"""Let the system end this process after so many seconds of computing, where it can."""
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no resource
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 
 
 def main():
@@ -131,6 +141,7 @@ def main():
     del sys.path[0]  # this script's folder
     job = json.loads(sys.stdin.buffer.read())
     sys.path[:] = job["sys_path"]
+    limit(job["seconds"])
     warnings.simplefilter("ignore")
     found = proven(job)
     with open(job["result"], "w", encoding="utf-8") as file:

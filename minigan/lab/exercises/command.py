@@ -2,6 +2,15 @@ r"""How `minigan exercise` is called; `actions` says what it does."""
 
 from importlib import import_module
 
+GUIDE = """minigan exercise: the chapters with lines taken out, to be filled in and proven.
+
+  minigan exercise start Dense.dx      writes a file with a gap into exercises/
+  minigan exercise check               says whether your answer is right, and if not, why
+  minigan exercise hint                helps, a little more each time
+  minigan exercise list                shows all exercises
+
+minigan exercise --help has the other commands and more examples.
+"""
 EXAMPLES = """examples:
   minigan exercise list
   minigan exercise start 2a                 by the equation: a file in exercises/
@@ -9,7 +18,9 @@ EXAMPLES = """examples:
   minigan exercise start 2a --derive        the same without the derivation, which is yours
   minigan exercise start bug3 --to week2    a chapter with a bug in it
   minigan exercise check                    all that was started, or the files you name
+  minigan exercise check week2              all in a folder
   minigan exercise hint 2a                  another hint each time
+  minigan exercise hint bug3 --to week2     of what was started there
   minigan exercise solution 2a
   minigan exercise progress
   minigan exercise export --notebook 1a 2a bug3 --to week1
@@ -17,17 +28,17 @@ EXAMPLES = """examples:
 
 What a check does: it looks at the file's syntax tree (only the one function changed, no
 imports, no complex numbers, nothing that knows the result), then runs it in a process of its
-own, for 10 seconds at most, in the place of the chapter and without the original, and proves it
-at new random points and shapes each time. What it does not do: it is no sandbox. Run only files
-that you or your students wrote.
+own, with 10 seconds of computing at most, in the place of the chapter and without the original,
+and proves it at new random points and shapes each time. What it does not do: it is no sandbox.
+Run only files that you or your students wrote.
 """
 
 
 def add_exercise(subs, add_command):
     r"""`minigan exercise` and its commands, by the command line's own `add_command`."""
     text = "learn by doing: fill in missing equations, find bugs"
-    top = add_command(subs, "exercise", text, EXAMPLES, None)
-    inner = top.add_subparsers(metavar="WHAT", required=True)
+    top = add_command(subs, "exercise", text, EXAMPLES, guide)
+    inner = top.add_subparsers(metavar="WHAT")
 
     def add(name, text, **defaults):
         return add_command(inner, name, text, EXAMPLES, action(name), **defaults)
@@ -38,14 +49,16 @@ def add_exercise(subs, add_command):
     start.add_argument("which", metavar="NAME", help="an equation, such as 2a, or a name: bug3")
     start.add_argument("--to", metavar="FOLDER", help="where to (default exercises)")
     start.add_argument("--derive", action="store_true", help="without the derivation")
-    start.add_argument("--again", action="store_true", help="replace what is there")
+    start.add_argument("--again", action="store_true", help="anew; your lines are kept beside")
     check = add("check", "say whether answers are right", files=[])
-    check.add_argument("files", metavar="FILE", nargs="*", help="default: all that was started")
+    text = "a file, a folder, or the name of an exercise; default: all that was started"
+    check.add_argument("files", metavar="FILE", nargs="*", help=text)
     for name, text in (
         ("hint", "give a hint, another each time"),
         ("solution", "show the library's own lines"),
     ):
-        one = add(name, text, which=None)
+        one = add(name, text, which=None, to=None)
+        one.add_argument("--to", metavar="FOLDER", help="where it was started")
         one.add_argument("which", metavar="NAME", nargs="?", help="default: the last started")
     shown = add("progress", "show what was started and solved", folder=None)
     shown.add_argument("folder", metavar="FOLDER", nargs="?", help="default exercises")
@@ -56,6 +69,12 @@ def add_exercise(subs, add_command):
     export.add_argument("--to", metavar="FOLDER", help="default notebooks")
     export.add_argument("--derive", action="store_true", help="without the derivations")
     export.add_argument("--solutions", action="store_true", help="the teacher's version")
+
+
+def guide(args):
+    r"""`minigan exercise` alone."""
+    print(GUIDE, end="")
+    return 0
 
 
 def action(name):

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from ...arrays import stream
+from ...errors import MiniganError
 from ...gradcheck import SameNumbers, check_game, compare, game_losses, step_gradients
 from ...measure import gradient_of
 from ..proofs import GameUnderProof
-from .points import Curved, Value, frozen
+from .points import UNMOVED, Curved, Value, during, frozen
 
 
 def of_game(case, *names):
@@ -18,21 +19,30 @@ def of_game(case, *names):
     """
     for name in names:
         game = small(name, case)
-        yield from of_gradients(game)
-        if name == names[0] and not hasattr(game.model, "penalty_weight"):
-            D = game.model.D
-            game.model.D = type(D)([Curved(), *D.layers], D.theta)
-            if hasattr(game.model, "gamma"):
-                game.model.gamma = 0.0
+        with during(told(name, game.model)):
             yield from of_gradients(game)
+            if name == names[0] and not hasattr(game.model, "penalty_weight"):
+                D = game.model.D
+                game.model.D = type(D)([Curved(), *D.layers], D.theta)
+                if hasattr(game.model, "gamma"):
+                    game.model.gamma = 0.0
+                yield from of_gradients(game)
     yield from of_values(case, *names)
 
 
 def of_values(case, *names):
     r"""What games say of scores and conditions, and where their steps lead."""
     for name in names:
-        yield from of_definitions(small(name, case))
-        yield from of_steps(small(name, case))
+        for part in (of_definitions, of_steps):
+            game = small(name, case)
+            with during(told(name, game.model)):
+                yield from part(game)
+
+
+def told(name, model):
+    r"""Where an error happened, and what is special there."""
+    wider = "; with a condition, D's input has more columns than x" * bool(model.n_condition)
+    return f"in the game {name}{wider}"
 
 
 # numbers that a wrong answer does not hit by chance, as it may the defaults 0 and 1
@@ -87,6 +97,11 @@ def of_definitions(game):
         yield Value("condition", model.condition(np.array([2, 0, 1, 1])))
         yield Value("G_input", model.G_input(game.z, game.c))
         yield Value("D_input", model.D_input(game.x, game.c))
+    if hasattr(model, "clip"):
+        model.constrain()
+        if abs(model.D.theta).max() > 2 * model.clip:
+            raise MiniganError(f"constrain {UNMOVED}")
+        yield Value("D after constrain", model.D.theta + 0)
     if hasattr(model, "n_critic"):
         for n_critic in (5, 3, 120):
             for t in (0, 1, 24, 25, 26, 499, 500, 501, 1000, 1250):

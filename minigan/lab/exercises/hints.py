@@ -2,6 +2,7 @@ r"""Hints and solutions, read from the chapters like everything else."""
 
 import ast
 import re
+import textwrap
 
 from .bugs import Bug
 from .source import NUMBER, chapter_text, function_node, numbers, solution_text, title
@@ -73,8 +74,12 @@ def used(exercise):
 def solution(exercise):
     r"""The library's own lines, and where the book derives them."""
     if isinstance(exercise, Bug):
-        shown = f"in {exercise.function}, in the place of\n    {exercise.wrong.strip()}\n"
-        mended = f"write\n    {exercise.right.strip()}\n"
+        wrong, right = (
+            textwrap.indent(textwrap.dedent(f"{' ' * 8}{lines.lstrip()}"), " " * 4)
+            for lines in (exercise.wrong, exercise.right)
+        )
+        shown = f"in {exercise.function}, in the place of\n{wrong}\n"
+        mended = f"write\n{right}\n"
         return f"{shown}{mended}\nIts name in the zoo: {exercise.name}."
     line = function_node(ast.parse(chapter_text(exercise.chapter)), exercise.function).lineno
     pages = " ".join(f"{exercise.chapter}.html#eq-{number}" for number in numbers(exercise))

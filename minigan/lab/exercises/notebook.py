@@ -6,6 +6,7 @@ stands between the marks that `nbgrader generate_assignment` and `otter assign` 
 """
 
 import ast
+import hashlib
 import inspect
 import json
 import re
@@ -13,11 +14,13 @@ import sys
 import textwrap
 
 from ...errors import MiniganError
+from ..files import read_bytes
 from . import answer
 from .bugs import Bug
 from .check import LINES, judge
 from .hints import solution
 from .source import (
+    ANSWER,
     PACKAGE,
     chapter_text,
     function_node,
@@ -28,6 +31,7 @@ from .source import (
 )
 from .table import BUGS, EXERCISES
 
+LARGEST = 50_000_000  # bytes; with pictures in it, a notebook is large
 BEGIN, END = "# BEGIN SOLUTION", "# END SOLUTION"
 
 
@@ -90,8 +94,24 @@ def written(exercise, solutions=False, level="a"):
         each["id"] = f"cell-{i}"
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     about = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    about["minigan"] = {"written": fingerprint(made)}
     book = {"cells": made, "metadata": about, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(book, indent=1, ensure_ascii=False) + "\n"
+
+
+def fingerprint(cells):
+    r"""Of what stands in the cells; what came out of them does not count."""
+    text = json.dumps([[c["cell_type"], "".join(c["source"])] for c in cells])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def unedited(path):
+    r"""Whether a file is a notebook that minigan wrote and nobody has changed."""
+    try:
+        book = json.loads(read_bytes(path, LARGEST))
+        return book["metadata"]["minigan"]["written"] == fingerprint(book["cells"])
+    except (ValueError, KeyError, TypeError, RecursionError, MiniganError):
+        return False
 
 
 def cells(exercise, solutions, level):
@@ -200,9 +220,23 @@ def marked(exercise):
         first = innermost.lineno - 1 + shift
         length = statement_length("\n".join(lines), first)
         lines = between(lines, first, first + length).splitlines()
-        shift += 2 + length - (innermost.end_lineno - innermost.lineno + 1)
+        given = given_of(gapped.splitlines()[innermost.lineno - 1 : innermost.end_lineno])
+        lines[first:first] = given
+        shift += 2 + length + len(given) - (innermost.end_lineno - innermost.lineno + 1)
     text = "\n".join(lines)
     return re.sub(rf"\n *{END}\n *{BEGIN}\n", "\n", text)  # one region for neighbours
+
+
+def given_of(statement):
+    r"""The lines of a statement with a gap as comments, if more of it is given than a name.
+
+    The marks take out whole statements; what is given in them would be lost.
+    """
+    if re.fullmatch(rf"\s*(\w+ =|return) \.\.\.({ANSWER})?", statement[0]):
+        return []
+    text = textwrap.dedent("\n".join(statement)).replace(ANSWER, "")
+    indent = statement[0][: len(statement[0]) - len(statement[0].lstrip())]
+    return textwrap.indent(text, f"{indent}# ").splitlines()
 
 
 def first_of_body(text):

@@ -1,5 +1,6 @@
 r"""The points at which an answer is tried, and the stand-ins that are used there."""
 
+import contextlib
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -11,6 +12,8 @@ from ...layers import Layer
 
 LIMIT = 1e-12  # of values, which a different order of the same sums may change by rounding
 
+UNMOVED = "did not move theta; change the array itself, as `theta -= …` and `theta[...] = …` do"
+
 
 @dataclass(frozen=True)
 class Value:
@@ -18,6 +21,7 @@ class Value:
 
     name: str
     numbers: np.ndarray
+    says: str = ""  # what is said in the place of the numbers if they differ
 
 
 def cases(seed):
@@ -59,6 +63,16 @@ class Twin:
 def unchanging(layer):
     r"""A twin of the layer under the layer's own name."""
     return type(type(layer).__name__, (Twin,), {})(layer)
+
+
+@contextlib.contextmanager
+def during(where):
+    r"""Whatever is raised here is told with the words that say where."""
+    try:
+        yield
+    except Exception as error:
+        error.during = getattr(error, "during", f" ({where})")
+        raise
 
 
 def named(function, name):

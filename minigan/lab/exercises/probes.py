@@ -8,21 +8,26 @@ that called, so that this one holds no answer at all.
 """
 
 import contextlib
+import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 
 from ...arrays import stream
+from ...errors import MiniganError
 from ...gradcheck import check_gradient, check_layer, check_loss, check_network
 from ..proofs import LOSSES, passes_of_layer
 from .games import of_game, of_values
 from .points import (
+    UNMOVED,
     Curved,
     Scaled,
     Value,
     Wall,
     cases,
     chapter,
+    during,
     frozen,
     named,
     refuses,
@@ -43,6 +48,16 @@ def values(proofs, seed):
         for case in cases(seed):
             found = (PROOFS | {"game": of_values})[name](case, *told)
             yield from (each for each in found if isinstance(each, Value))
+
+
+SINGLE = (
+    "dx",
+    "dparams, dW",
+    "dparams, db",
+    "tangent",
+    "tangent_dparams, dW",
+    "tangent_dparams, db",
+)
 
 
 def of_layer(case, name):
@@ -68,8 +83,10 @@ def of_layer(case, name):
             yield Value(f"{name}.tangent {what}", layer.tangent(u, at, y))
     single = [a.astype(np.float32) for a in (x, np.resize(dy, (m, k if params else n)), u)]
     passes = passes_of_layer(made)(*single, *(p.astype(np.float32) for p in params))
-    kinds = [float(np.asarray(made).dtype == np.float32) for made in passes]
-    yield Value(f"{name}: float32 in, float32 out", np.array(kinds))
+    names = SINGLE if params else (SINGLE[0], SINGLE[3])
+    for what, kind in zip(names, [np.asarray(made).dtype for made in passes]):
+        says = f"{name}.{what} is not float32 where x is; it has the kind of its arguments"
+        yield Value(f"{name}.{what}", np.array(float(kind == np.float32)), says)
     if name == "Dense":
         yield from check_layer(unchanging(layers.Dense(n, k, bias=False)), x, W, seed=seed)
 
@@ -87,7 +104,9 @@ def of_loss(case, name):
         known = next(targets for each, targets in LOSSES.values() if each.__name__ == name)
         targets = (*known, rng.random((m, 1)))
     for t in targets:
-        yield check_loss(named(lambda *args: loss(*map(frozen, args)), name), s, t)
+        check = check_loss(named(lambda *args: loss(*map(frozen, args)), name), s, t)
+        wide = name == "softmax_cross_entropy"  # its targets are c, and no t
+        yield replace(check, cause=re.sub(r"\bt\b", "c", check.cause)) if wide else check
         for what, scores in (("", s), (" far out", 900 * s), (" far below", -900 * abs(s))):
             value, ds = loss(frozen(scores), frozen(t))
             yield Value(f"{name}{what}: value", value)
@@ -158,7 +177,8 @@ def of_odd_networks(network, x, rng):
         network.Network([Curved()], np.zeros(0)),
         network.Network([Wall()], np.zeros(0)),
     )
-    shape = bare.gradient(bare.forward(x), x).shape
+    with during("in a network without parameters"):
+        shape = bare.gradient(bare.forward(x), x).shape
     yield Value("network without parameters: shape of dtheta", np.array(shape, float))
     wide = network.mlp((x.shape[1] + 1, 2), rng, dtype="float64")
     refused = refuses(lambda: wide.forward(x)), refuses(lambda: wall.tangents([x, x], x))
@@ -185,7 +205,10 @@ def of_optimizer(case, name):
     theta = rng.standard_normal(m * n)
     for t in range(1, 7):
         g = rng.standard_normal(theta.shape) * (t != 3)
+        before = theta.copy()
         optimizer.step(theta, frozen(g))
+        if t == 1 and (theta == before).all():
+            raise MiniganError(f"{name}: the first step {UNMOVED}")
         yield Value(f"{name}: theta after step {t}", theta.copy())
 
 
@@ -224,7 +247,8 @@ def of_penalty(case, name):
         yield Value(f"{name}: its gradient", dtheta)
     yield from of_refusals(penalty, network)
     flat = network.Network(D.layers, 0 * D.theta)
-    yield from (Value(f"at slope 0: {i}", part) for i, part in enumerate(penalty(flat, x_hat)))
+    parts = zip(("P", "gradient"), penalty(flat, x_hat))
+    yield from (Value(f"{name}, all slopes 0: {what}", part) for what, part in parts)
 
 
 def of_refusals(penalty, network):

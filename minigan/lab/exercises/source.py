@@ -6,16 +6,18 @@ lines are found in its syntax tree, and `...` stands in their place.
 
 import ast
 import functools
+import hashlib
 import re
 from itertools import accumulate
 from pathlib import Path
 
+from ... import __version__
 from ...errors import MiniganError
 from .bugs import Bug
 
 PACKAGE = Path(__file__).resolve().parents[2]
 NUMBER = re.compile(r"\s*\((\d{1,2}[a-z]?)\)\s")
-HOLE = "...  # your answer"
+ANSWER = "  # your answer"
 ITEMS = re.compile(r"\n(?=\d\. \*\*)")
 FACTS = re.compile(r"(?:Shapes|Returns|factors \().*", re.S)  # these stay
 NOTHING = ("\0",)  # with which no paragraph begins
@@ -93,9 +95,16 @@ def header(exercise, level):
         level = f", level {level}"
     return (
         f"# minigan exercise: {exercise.key}{level}\n"
+        f"# written by minigan {__version__}, {mark(exercise)}\n"
         f"# {title(exercise)}\n# {task}\n"
         "# Leave the rest as it is, import nothing, and then run: minigan exercise check\n"
     )
+
+
+def mark(exercise):
+    r"""Tells an exercise, and the chapter's text of which its file is made, from any other."""
+    text = f"{exercise.key}\n{chapter_text(exercise.chapter)}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def with_bug(bug, text):
@@ -170,8 +179,9 @@ def assigned(node, names):
 def with_hole(exercise, text):
     r"""The chapter's text with `...` for the answer."""
     for first, last in reversed(holes(exercise, text)):
-        ends_line = text[last : last + 1] in ("\n", "")
-        text = text[:first] + (HOLE if ends_line else "...") + text[last:]
+        rest, end, after = text[last:].partition("\n")
+        rest = rest.removesuffix(ANSWER) + ANSWER
+        text = f"{text[:first]}...{rest}{end}{after}"
     return text
 
 

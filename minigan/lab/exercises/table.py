@@ -7,6 +7,7 @@ that they have today.
 """
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from ...errors import MiniganError
 from .bugs import BUGS
@@ -115,11 +116,11 @@ EXERCISES = (
     Exercise("optim", "RMSProp.update", ("optimizer", "RMSProp")),
     Exercise(
         "optim", "Adam.rates", ("optimizer", "Adam"), "a c", "corrections", (1,), "equation",
-        gives_away=("Both averages", "Then $"),
+        gives_away=("Both averages", "They are $a"),
     ),
     Exercise(
         "optim", "Adam.rates", ("optimizer", "Adam"), "return", "rates", (2,), "around",
-        gives_away=("Then $", "$$\\theta"),
+        gives_away=("They are $a", "$$\\theta"),
     ),
     Exercise("optim", "Adam.update", ("optimizer", "Adam"), equations=(0, 3)),
     game(
@@ -182,9 +183,20 @@ def find(word, number):
     if not found:
         raise MiniganError(
             f"{word}: expected an equation that has an exercise, such as 2a, or a name, such "
-            "as Dense.dx or bug1; `minigan exercise list` shows them all"
+            f"as Dense.dx or bug1{meant(plain)}; `minigan exercise list` shows them all"
         )
     if len(found) > 1:
         names = ", ".join(each.key for each in found)
         raise MiniganError(f"{word}: several exercises belong to it; name one: {names}")
     return found[0]
+
+
+def meant(word):
+    r"""The question whether a name like this one was meant, or ""."""
+    names = {}
+    for each in (*EXERCISES, *BUGS):
+        parts = each.key.split(".")
+        for i in range(len(parts)):
+            names.setdefault(".".join(parts[i:]).lower(), ".".join(parts[i:]))
+    near = get_close_matches(word.lower(), names, 1, 0.75)
+    return f" (did you mean {names[near[0]]}?)" if near else ""
