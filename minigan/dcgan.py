@@ -52,7 +52,7 @@ def pictures(game):
         convs.append(Conv(convs[-1].smaller, 2 * convs[-1].k))
     mirrored = [ConvTranspose(conv.larger, conv.k) for conv in reversed(convs)]
     smallest, (z, _) = mirrored[0].n, game.ends()["G"]
-    D, G = [], mlp_layers((z, *game.G_hidden, smallest), game.slope, "linear")
+    D, G = [], mlp_layers((z, *game.G_hidden, smallest), game.slope, "linear", True)
     for conv, transpose in zip(convs, mirrored):
         D += [conv, LeakyReLU(game.slope)]
         G += [LeakyReLU(game.slope), transpose]

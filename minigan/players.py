@@ -215,7 +215,7 @@ class Players(Rated):
 def perceptrons(game):
     r"""The layers of two multilayer perceptrons of the widths `G_hidden` and `D_hidden`."""
     (z, x), (columns, score) = game.ends()["G"], game.ends()["D"]
-    G = mlp_layers((z, *game.G_hidden, x), game.slope, game.output)
+    G = mlp_layers((z, *game.G_hidden, x), game.slope, game.output, True)
     D_bias = not game.shift_invariant
     D = mlp_layers((columns, *game.D_hidden, score), game.slope, "linear", D_bias)
     return {"G": G, "D": D}
