@@ -146,6 +146,7 @@ class Minigan:
         self.choose_loops()
         import minigan
         from minigan.fast import accelerate
+        from minigan.workspace import Workspace
 
         minigan.keep_heap()
         options = {"lr": job.lr, "D_lr": job.D_lr, "dtype": job.dtype, "backend": job.backend}
@@ -161,7 +162,8 @@ class Minigan:
             network.theta[...] = self.model.asarray(theta)
         accelerate(self.model)
         self.data, self.rng = self.model.asarray(job.data), numbers(3)
-        self.batches = ((self.data[rows], None) for rows in job.batches())
+        self.batches = minigan.Batches(job.data, job.m, to=self.model.standardised)
+        self.workspace = Workspace(self.batches)
 
     def choose_loops(self):
         """Make `minigan.fast` find no Numba, and keep Numba's memory out of this process."""
@@ -174,12 +176,13 @@ class Minigan:
         return None, None
 
     def step(self, z, rows):
+        game = self.workspace.for_model(self.model)
         if z is None:
-            self.model.iteration(self.batches, self.rng)
+            game.iteration(self.batches, self.rng)
             return
-        self.model.update(self.data[rows[0]], z[0])
+        game.update(self.data[rows[0]], z[0])
         for noise, index in zip(z[1:], rows[1:]):
-            self.model.D_update(self.data[index], self.model.generate(noise))
+            game.D_update(self.data[index], game.generate(noise))
 
     def thetas(self):
         return self.model.G.theta, self.model.D.theta

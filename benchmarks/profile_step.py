@@ -1,9 +1,7 @@
 """Where the time of a training iteration goes, part by part, without Numba and with it.
 
 Every part is timed by a clock around its methods. The last line is the time of an iteration
-in another run, without any clocks. The biases belong to the matrix products without Numba,
-and to the activations with it, whose compiled loops add them. Each column is measured in a
-process of its own.
+in another run, without any clocks. Each column is measured in a process of its own.
 
 examples:
   python benchmarks/profile_step.py
@@ -19,16 +17,14 @@ from multiprocessing import get_context
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 PARTS = {  # name: the methods that are timed together; a part's own parts are not counted in it
-    "matrix products and biases": "Dense.forward Dense.dx FastNetwork.forward FastNetwork.dx",
-    "gradient: products, row sums, joining": "Network.accumulate FastNetwork.accumulate",
+    "matrix products, biases, activations": "Stage.forward",
+    "deltas: products, activations, row sums": "Stage.below Stage.back",
+    "gradient: products, row sums": "Stage.gradient InPlace.gradient",
     "Adam, both networks": "Adam.update FastAdam.update",
     "noise": "Game.noise",
-    "LeakyReLU, both ways": "LeakyReLU.forward LeakyReLU.dx",
-    "sigmoid, both ways": "Sigmoid.forward Sigmoid.dx",
     "losses and report": "GAN.D_loss GAN.G_loss GAN.report",
-    "joining real rows and fakes": "Game.score_real_and_fake",
-    "the rest of both steps": "Game.update",
-    "gathering real rows, and the rest": "Game.iteration",
+    "gathering real rows": "Batches.__next__",
+    "the rest": "Game.iteration",
 }
 
 
@@ -71,18 +67,14 @@ def profile(name, m, n):
     run(contender, 20)
     whole = run(contender, n)
 
-    from minigan import fast, game, gan, layers, network, optim
+    from minigan import data, fast, game, gan, optim, workspace
 
     clocks, owners = Clocks(), {}
-    for module in (layers, network, optim, game, gan, fast):
+    for module in (data, optim, game, gan, fast, workspace):
         owners |= {k: v for k, v in vars(module).items() if isinstance(v, type)}
     for part, methods in PARTS.items():
         for owner, method in (each.split(".") for each in methods.split()):
             clocks.wrap(owners[owner], method, part)
-    for loops in (fast.FORWARD, fast.DX):
-        for layer, loop in loops.items():
-            part = "sigmoid, both ways" if layer is layers.Sigmoid else "LeakyReLU, both ways"
-            loops[layer] = clocks.timed(loop, part)
     run(contender, n)
     found = {part: 1e6 * seconds / n for part, seconds in clocks.seconds.items()}
     return found | {"an iteration without clocks": whole}

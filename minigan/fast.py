@@ -7,6 +7,8 @@ else (a layer of another type, another dtype or shape) falls back to the plain c
 without it, two things remain that NumPy alone can do sooner.
 """
 
+from inspect import isfunction
+
 import numpy as np
 
 from . import loops
@@ -58,6 +60,7 @@ def weighted(factors, x, u):
 
 FORWARD = {LeakyReLU: leaky_forward, Sigmoid: sigmoid_forward}
 DX = {LeakyReLU: leaky_dx, Sigmoid: sigmoid_dx}
+SHORT = {Dense, *DX}
 
 
 class FastNetwork(Network):
@@ -152,12 +155,21 @@ class FastAdam(Adam):
 FAST = {Network: FastNetwork, RMSProp: FastRMSProp, Adam: FastAdam}
 
 
+def ours(*classes):
+    r"""Whether all classes are this library's, and a reader has exchanged no method of them."""
+    methods = [m for cls in classes for m in vars(cls).values() if isfunction(m)]
+    packages = {part.__module__.partition(".")[0] for part in (*classes, *methods)}
+    return packages <= {"minigan", "dataclasses"}
+
+
 def accelerate(model):
     r"""Let a `Game` on NumPy, in float32 or float64, take the short ways of this file.
 
     Networks and optimisers stay the objects they are, of another class; layers are not touched.
     """
     for network, optimizer in ((model.G, model.G_optimizer), (model.D, model.D_optimizer)):
-        if type(network.theta) is np.ndarray and network.theta.dtype.kind == "f":
+        floats = type(network.theta) is np.ndarray and network.theta.dtype.kind == "f"
+        known = (type(layer) for layer in network.layers if type(layer) in SHORT)
+        if floats and ours(*known):
             for part in (network, optimizer):
                 part.__class__ = FAST.get(type(part), type(part))

@@ -171,3 +171,49 @@ def scaled(f, d, db):
             v = f[i, 0] * d[i, j]
             d[i, j] = v
             db[j] += v
+
+
+def sigmoid_in_place(x, b, one):
+    r"""The bias of (1) and then (3), in the place of $xW$; the exponential is NumPy's."""
+    negative_in_place(x, b)
+    np.exp(x, out=x)
+    sigmoid(x.reshape(-1), one)
+
+
+# ---- the same by NumPy, but for (1c) ----
+
+
+def leaky_lines(x, b, slope):
+    r"""The bias of (1) and then (2), in the place of $xW$."""
+    x += b
+    x *= np.maximum(x > 0, slope)
+
+
+def leaky_back_lines(d, y, slope, db):
+    r"""(2a) in the place of dy."""
+    d *= np.maximum(y > 0, slope)
+
+
+def sigmoid_lines(x, b, one):
+    r"""The bias of (1) and then (3), in the place of $xW$."""
+    x += b
+    np.exp(np.negative(x, out=x), out=x)
+    x += one
+    x **= -1
+
+
+def sigmoid_back_lines(d, y, one, db):
+    r"""(3a) in the place of dy."""
+    slopes = one - y
+    slopes *= y
+    d *= slopes
+
+
+def scaled_lines(f, d, db):
+    r"""One player's deltas (21) in the place of those of the scores."""
+    d *= f
+
+
+def weighted_lines(f, x, u):
+    r"""(13): $f x + u$, in the place of u."""
+    u += f * x

@@ -17,13 +17,14 @@ last bit. None of this memory is seen from outside: a record holds numbers, and 
 model itself for samples or a trace, even between two records, gets arrays of his own.
 
 `train` asks a `Workspace` before each iteration which game to run. It is the model itself
-wherever something is not as in chapters 1 to 12, or where Numba is missing.
+wherever something is not as in chapters 1 to 12.
 """
 
 import numpy as np
 
 from . import fast, loops
-from .fast import FAST, FastNetwork
+from .data import Batches
+from .fast import FAST, FastNetwork, ours
 from .game import Game
 from .layers import Dense, LeakyReLU, Sigmoid
 from .optim import SGD
@@ -32,15 +33,25 @@ OPTIMIZERS = {SGD, *FAST.values()}
 METHODS = {name for name in dir(Game) if callable(getattr(Game, name))} - {"critic_steps"}
 
 
-def sigmoid(x, b, one):
-    r"""(1) and (3) in the place of $xW$; the exponential is NumPy's, and may overflow."""
-    loops.negative_in_place(x, b)
-    np.exp(x, out=x)
-    loops.sigmoid(x.reshape(-1), one)
+KINDS = LeakyReLU, Sigmoid
 
 
-FORWARD = {LeakyReLU: loops.leaky_in_place, Sigmoid: sigmoid}
-BACK = {LeakyReLU: loops.leaky_back, Sigmoid: loops.sigmoid_back}
+class Loops:
+    r"""What is done between the products, by the loops; they sum (1c) as they go."""
+
+    sum = True
+    forward = dict(zip(KINDS, (loops.leaky_in_place, loops.sigmoid_in_place)))
+    back = dict(zip(KINDS, (loops.leaky_back, loops.sigmoid_back)))
+    scaled, weighted = map(staticmethod, (loops.scaled, loops.weighted))
+
+
+class Lines:
+    r"""The same by NumPy, where Numba is missing."""
+
+    sum = False
+    forward = dict(zip(KINDS, (loops.leaky_lines, loops.sigmoid_lines)))
+    back = dict(zip(KINDS, (loops.leaky_back_lines, loops.sigmoid_back_lines)))
+    scaled, weighted = map(staticmethod, (loops.scaled_lines, loops.weighted_lines))
 
 
 class Stage:
@@ -52,10 +63,13 @@ class Stage:
 
     def __init__(self, l, dense, activation, params, dtheta, rows):
         self.l, self.h, self.activation = l, l + 1 + bool(activation), activation
+        self.way = Loops if fast.njit else Lines
         (self.W, *b), n, k = params, dense.n, dense.k
         self.b = b[0] if b else np.full(k, -0.0, self.W.dtype)  # v + (-0) is v, whatever v is
-        self.spare = np.empty_like(self.b)
-        self.dW, self.db = dtheta[: n * k].reshape(n, k), dtheta[n * k :][: k * dense.bias]
+        self.spare = np.empty_like(self.b)  # of sums that nobody needs
+        self.dW, self.db = dtheta[: n * k].reshape(n, k), dtheta[n * k :][:k]
+        self.db = self.db if b else self.spare
+        self.summed = self.way.sum and k > 1
         self.y, self.u = (np.empty((rows, k), self.W.dtype) for _ in range(2))
         self.dx = np.empty((rows, n), self.W.dtype)
 
@@ -63,7 +77,7 @@ class Stage:
         r"""(1), and the activation's (2) or (3), in y."""
         np.matmul(x, self.W, out=y)
         if self.activation:
-            FORWARD[type(self.activation)](y, self.b, self.constant())
+            self.way.forward[type(self.activation)](y, self.b, self.constant())
         else:
             y += self.b
 
@@ -71,15 +85,16 @@ class Stage:
         r"""The slope of (2), or the 1 of (3), in the dtype of the loops."""
         return self.W.dtype.type(getattr(self.activation, "slope", 1))
 
-    def back(self, d, y, db=None):
-        r"""The activation's (2a) or (3a) in the place of its delta d; (1c) in db, if given.
-
-        NumPy sums a single column in an order of its own.
-        """
+    def back(self, d, y, db):
+        r"""The activation's (2a) or (3a) in the place of its delta d, and (1c) in db."""
         if self.activation:
-            columns = self.spare if db is None or db.size != self.spare.size else db
-            BACK[type(self.activation)](d, y, self.constant(), columns)
-        if db is not None and db.size and (db.size == 1 or not self.activation):
+            self.way.back[type(self.activation)](d, y, self.constant(), db)
+        if not (self.activation and self.summed):
+            self.sum(d, db)
+
+    def sum(self, d, db):
+        r"""(1c) by NumPy, which sums a single column in an order of its own."""
+        if db is not self.spare:
             np.add.reduce(d, axis=0, out=db)
 
     def below(self, d):
@@ -90,14 +105,13 @@ class Stage:
     def gradient(self, x, d, factors, u):
         r"""(13) in dW and db, where they belong in the flat gradient."""
         if u is not None:
-            loops.weighted(factors, x, u)
-            np.matmul(factors.T, d, out=self.db.reshape(1, -1)) if self.db.size else None
+            self.way.weighted(factors, x, u)
+            np.matmul(factors.T, d, out=self.db.reshape(1, -1))
             x = u
-        elif self.spare.size == 1:
-            d = factors * d
-            np.add.reduce(d, axis=0, out=self.db) if self.db.size else None
         else:
-            loops.scaled(factors, d, self.db if self.db.size else self.spare)
+            self.way.scaled(factors, d, self.db)
+            if not self.summed:
+                self.sum(d, self.db)
         np.matmul(x.T, d, out=self.dW)
 
 
@@ -118,10 +132,10 @@ class InPlace(FastNetwork):
         for l, dense in enumerate(self.layers):
             if type(dense) is Dense:
                 after = self.layers[l + 1 : l + 2]
-                activation = after[0] if after and type(after[0]) in FORWARD else None
+                activation = after[0] if after and type(after[0]) in KINDS else None
                 one = Stage(l, dense, activation, self.params[l], flat, rows)
                 self.stages.append(one)
-                flat = flat[one.dW.size + one.db.size :]
+                flat = flat[sum(p.size for p in self.params[l]) :]
         if out is not None:
             self.stages[-1].y = out
 
@@ -138,7 +152,7 @@ class InPlace(FastNetwork):
         r"""(10), a layer's delta being in the place of the one above an activation."""
         deltas, d = [None] * len(self.layers) + [dy], dy
         for stage in reversed(self.stages):
-            stage.back(d, trace[stage.h])
+            stage.back(d, trace[stage.h], stage.spare)
             deltas[stage.l + 1] = d
             if stage.l or not stop:
                 deltas[stage.l] = d = stage.below(d)
@@ -172,7 +186,7 @@ class InPlace(FastNetwork):
         tangents, m = [u], len(u)
         for stage in self.stages:
             u = np.matmul(u, stage.W, out=stage.u[:m])
-            stage.back(u, trace[stage.h])
+            stage.back(u, trace[stage.h], stage.spare)
             tangents += [u] * (stage.h - stage.l)
         return tangents
 
@@ -217,7 +231,7 @@ def suits(network):
         and network.theta.dtype in (np.float32, np.float64)
         and network.theta.flags.c_contiguous
         and kinds[0] is Dense
-        and all(kind is Dense or kind in FORWARD for kind in kinds)
+        and all(kind is Dense or kind in KINDS for kind in kinds)
         and all(Dense in pair for pair in zip(kinds, kinds[1:]))
     )
 
@@ -238,16 +252,16 @@ class Workspace:
         """
         if self.game is None or not self.serves(model):
             self.game = in_place(model, self.batches.batch_size) if self.can(model) else None
-            self.batches.out = self.game and self.game.real
+            if type(self.batches) is Batches:  # a subclass may keep what it gives
+                self.batches.out = self.game and self.game.real
         return self.game or model
 
     def can(self, model):
-        r"""Whether the model's parts are all of this library, and the loops compiled."""
-        classes = type(model).__mro__[:-1]
+        r"""Whether the model's parts are all of this library."""
+        parts = *model.G.layers, *model.D.layers, model.G_optimizer, model.D_optimizer
         return bool(
-            fast.njit
-            and not model.processes
-            and all(cls.__module__.partition(".")[0] == "minigan" for cls in classes)
+            not model.processes
+            and ours(*type(model).__mro__[:-1], *map(type, parts))
             and suits(model.G)
             and suits(model.D)
             and model.G.theta.dtype == model.D.theta.dtype == self.batches.x.dtype

@@ -18,7 +18,15 @@ from minigan.optim import SGD, Adam, RMSProp
 from minigan.training import train
 from minigan.workspace import InPlace, Workspace
 
-pytestmark = pytest.mark.skipif(not fast.njit, reason="Numba is not installed")
+
+@pytest.fixture(params=["numba", "without"], autouse=True)
+def numba(request, monkeypatch):
+    """Every test runs with Numba, if it is installed, and without."""
+    if request.param == "without":
+        monkeypatch.setattr(fast, "njit", None)
+    elif not fast.njit:
+        pytest.skip("Numba is not installed")
+
 
 ROWS = np.random.default_rng(0).random((40, 9))
 LABELS = np.arange(40) % 10
@@ -47,7 +55,6 @@ def steps(model, n, m=7, state=None, **options):
 def plainly(model, n, *args, **options):
     """The same by the chapters alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast, "njit", None)
         patch.setattr(fast, "accelerate", lambda model: None)
         records = steps(model, n, *args, **options)
     assert type(model.G) is Network
@@ -350,6 +357,16 @@ def test_what_the_memory_is_not_made_for_runs_as_before(change):
     assert not in_place(model)
 
 
+@pytest.mark.parametrize(
+    ("cls", "name"), [(GAN, "update"), (Dense, "dx"), (LeakyReLU, "forward")]
+)
+def test_a_method_that_a_reader_exchanges_is_the_one_that_runs(cls, name, monkeypatch):
+    calls, method = [], getattr(cls, name)
+    monkeypatch.setattr(cls, name, lambda *args: calls.append(args) or method(*args))
+    steps(game("gan"), 2)
+    assert calls
+
+
 @pytest.mark.parametrize("change", [change for change in NOT_MADE_FOR if change != other_slope])
 def test_it_may_come_and_go_between_two_records(change):
     found = []
@@ -357,7 +374,7 @@ def test_it_may_come_and_go_between_two_records(change):
         model, records = game("gan"), []
         with pytest.MonkeyPatch.context() as patch:
             if not quick:
-                patch.setattr(fast, "njit", None)
+                patch.setattr(fast, "accelerate", lambda model: None)
             for step, record in enumerate(train(model, data(), 8, 7)):
                 records.append(record)
                 if step == 2:
@@ -383,7 +400,7 @@ def test_another_network_or_parameter_is_taken_at_once():
         model, records = game("gan"), []
         with pytest.MonkeyPatch.context() as patch:
             if not quick:
-                patch.setattr(fast, "njit", None)
+                patch.setattr(fast, "accelerate", lambda model: None)
             for step, record in enumerate(train(model, data(), 8, 7)):
                 records.append(record)
                 changed(model, step)
@@ -411,8 +428,3 @@ def test_arrays_of_another_library_are_left_to_the_chapters(lib):
 def test_a_conditional_form_of_ones_own_game_is_ones_own():
     assert in_place(conditional(GAN)(**SMALL, n_classes=10))
     assert not in_place(conditional(OwnLoss)(**SMALL, n_classes=10))
-
-
-def test_without_numba_the_model_itself_runs(monkeypatch):
-    monkeypatch.setattr(fast, "njit", None)
-    assert not in_place(game("gan"))
