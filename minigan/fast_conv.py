@@ -21,7 +21,7 @@ from dataclasses import astuple
 import numpy as np
 
 from .conv import Conv, ConvTranspose, OfPictures, Patches, by_pixel, over_pixels
-from .fast import FORWARD, FastNetwork, weighted
+from .fast import FORWARD, FastNetwork, ours, weighted
 from .layers import Dense
 from .loops import loop, njit
 from .network import layer_gradient
@@ -154,7 +154,7 @@ def accelerate_pictures(model):
     """
     for network in (model.G, model.D):
         of_pictures = [layer for layer in network.layers if type(layer) in PRODUCTS[1:]]
-        if of_pictures and type(network) is FastNetwork:
-            network.__class__ = FastConvNetwork
-        for layer in of_pictures:
-            layer.patches = FastPatches(*astuple(layer.patches))
+        if type(network) is FastNetwork and ours(Patches, *map(type, of_pictures)):
+            network.__class__ = FastConvNetwork if of_pictures else FastNetwork
+            for layer in of_pictures:
+                layer.patches = FastPatches(*astuple(layer.patches))

@@ -18,6 +18,7 @@ from minigan import (
     WGANGP,
     Batches,
     Conv,
+    ConvTranspose,
     Dense,
     LeakyReLU,
     Network,
@@ -173,3 +174,14 @@ def test_networks_without_pictures_are_left_alone():
     quick = fast(model)
     assert type(quick.D) is minigan.fast.FastNetwork
     assert type(fast(GAN(**SMALL, dtype="complex128")).D) is Network
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"), [(Conv, "dparams"), (ConvTranspose, "forward"), (Patches, "gather")]
+)
+def test_a_method_that_a_reader_exchanges_is_the_one_that_runs(cls, name, monkeypatch):
+    calls, method = [], getattr(cls, name)
+    monkeypatch.setattr(cls, name, lambda *args: calls.append(args) or method(*args))
+    model, batches = game("r3gan")
+    fast(model).iteration(batches, np.random.default_rng(4))
+    assert calls
