@@ -24,7 +24,7 @@ from .network import (
 from .optim import Adam, Optimizer
 
 DTYPES = "float32", "float64", "complex128"
-NETWORKS: dict = {}  # {name: the layers of a game's two players}; chapter 14 adds those for pictures
+NETWORKS: dict = {}  # {name: the layers of a game's two players}; chapter 14 adds to them
 RATES = {"lr": "G_optimizer", "D_lr": "D_optimizer"}  # of a game, and which optimiser's each is
 
 
