@@ -28,6 +28,7 @@ from minigan.conv import Patches
 from minigan.fast import accelerate
 from minigan.fast_conv import FastConvNetwork, FastPatches, accelerate_pictures
 from minigan.network import drawn
+from minigan.workspace import Workspace
 
 needs_numba = pytest.mark.skipif(not minigan.fast.njit, reason="Numba is not installed")
 SMALL = {"network": "conv", "image_shape": (9, 10, 2), "n_data": 180}
@@ -167,6 +168,13 @@ def test_layers_that_are_not_known_run_as_they_are():
         np.testing.assert_array_equal(a, b)
     dy = np.ones((3, 1), "float32")
     np.testing.assert_array_equal(plain.gradient(trace, dy), quick.gradient(trace, dy))
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_iterations_of_pictures_run_in_memory_of_their_own(name):
+    model, batches = game(name)
+    for each in (model, fast(model)):
+        assert Workspace(batches).for_model(each) is each
 
 
 def test_networks_without_pictures_are_left_alone():
