@@ -171,7 +171,7 @@ def test_layers_that_are_not_known_run_as_they_are():
 
 
 @pytest.mark.parametrize("name", GAMES)
-def test_iterations_of_pictures_run_in_memory_of_their_own(name):
+def test_iterations_of_pictures_run_outside_of_the_workspace(name):
     model, batches = game(name)
     for each in (model, fast(model)):
         assert Workspace(batches).for_model(each) is each
