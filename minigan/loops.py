@@ -1,4 +1,4 @@
-r"""Chapter 16. The lines between the matrix products, compiled.
+r"""Chapter 18. The lines between the matrix products, compiled.
 
 NumPy runs one operation at a time over whole arrays: Adam's three equations are ten passes
 over memory. A compiler makes one of them. This file writes the elementwise lines of earlier
@@ -6,8 +6,8 @@ chapters once more, entry by entry, and derives nothing. Each loop performs the 
 its definition in the definition's order, so its result is the same to the last bit, and a run
 begun with Numba may go on without it.
 
-Two chapters use the loops: 17 in networks and optimisers that anybody may call, whose arrays
-are then the caller's; 18 in the iterations of `train`, whose arrays are overwritten in place.
+Two chapters use the loops: 19 in networks and optimisers that anybody may call, whose arrays
+are then the caller's; 20 in the iterations of `train`, whose arrays are overwritten in place.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-r"""Chapter 18. The same iteration in memory that is taken once.
+r"""Chapter 20. The same iteration in memory that is taken once.
 
 An iteration makes the same arrays again and again: activations, deltas, gradients. Here they
 belong to the run. The lines of chapters 6 to 12 are run as they stand, on another pair of

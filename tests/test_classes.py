@@ -37,7 +37,7 @@ def missing(data, x):
 
 
 @pytest.mark.parametrize("name", ["ring", "grid", "mnist5k"])
-def test_eq50_what_is_lost_is_seen_and_nothing_else(name):
+def test_eq58_what_is_lost_is_seen_and_nothing_else(name):
     data = load(name)
     assert missing(data, data.x) == []
     left = data.x[data.labels < data.n_classes // 2]

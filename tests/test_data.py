@@ -1,4 +1,4 @@
-"""Chapter 15: data from outside is what it claims to be, or refused; no row is ever lost."""
+"""Chapter 17: data from outside is what it claims to be, or refused; no row is ever lost."""
 
 import contextlib
 import dataclasses

@@ -166,7 +166,7 @@ def another(field):
     if isinstance(default, tuple):
         return [flag, "3", "4"], (3, 4)
     if isinstance(default, str):
-        value = within[-1 if default != within[-1] else 0]
+        value = next(word for word in reversed([*within]) if word != default)
         return [flag, value], value
     value = default / 2 if default and isinstance(default, float) else default + 1
     value = 0.5 if default == 0.0 and isinstance(default, float) else value

@@ -141,7 +141,7 @@ class Looks:
         return len(kept) < before
 
     def told(self, steps):
-        r"""[(step, sentence)] of a run of so many steps: which classes were lost (50), in six
+        r"""[(step, sentence)] of a run of so many steps: which classes were lost (58), in six
         looks in a row, and which came back, in two.
 
         From a quarter of the run on, a class is lost that was drawn and is not any more; from
