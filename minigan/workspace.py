@@ -206,6 +206,10 @@ class Joined:
         trace = self.D.forward(rows)
         return trace, trace[-1][:m], trace[-1][m:]
 
+    def noise(self, m, rng):
+        r"""z as chapter 6 draws it, in one array."""
+        return rng.standard_normal(out=self.z, dtype=self.z.dtype)
+
 
 def in_place(model, m):
     r"""The game that shares every attribute of the model but its two networks.
@@ -219,6 +223,10 @@ def in_place(model, m):
     G, D = InPlace(model.G, m, fake), InPlace(model.D, 2 * m)
     own = {"rows": rows, "real": real, "fake": fake}
     own |= {"G": property(lambda self: G), "D": property(lambda self: D)}
+    own["z"] = aligned((m, model.n_noise), rows.dtype)
+    if fast.njit:
+        methods = {name: getattr(type(model), name) for name in ("D_loss", "G_loss")}
+        own |= {name: loops.with_loops(method) for name, method in methods.items()}
     game = object.__new__(type(type(model).__name__, (Joined, type(model)), own))
     object.__setattr__(game, "__dict__", vars(model))
     return game
