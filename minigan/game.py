@@ -75,9 +75,12 @@ class Game(Players):
             mean += (1 - min(self.ema_decay, t / (t + 9))) * (self.G.theta - mean)
 
     def add_penalty(self, dtheta, x, x_fake, c, rng):
-        r"""D's whole gradient, and the penalty's value or None."""
+        r"""D's whole gradient, in the place of the loss's, and the penalty's value or None."""
         penalty = self.penalty(x, x_fake, c, rng)
-        return (dtheta + penalty[1], penalty[0]) if penalty else (dtheta, None)
+        if penalty is None:
+            return dtheta, None
+        dtheta += penalty[1]
+        return dtheta, penalty[0]
 
     def descend_D(self, dtheta):
         r"""The end of D's step: the optimiser, then the constraint."""
