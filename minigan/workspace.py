@@ -225,8 +225,8 @@ def in_place(model, m):
     own |= {"G": property(lambda self: G), "D": property(lambda self: D)}
     own["z"] = aligned((m, model.n_noise), rows.dtype)
     if fast.njit:
-        methods = {name: getattr(type(model), name) for name in ("D_loss", "G_loss")}
-        own |= {name: loops.with_loops(method) for name, method in methods.items()}
+        for name in ("D_loss", "G_loss", "descend_G"):
+            own[name] = loops.with_loops(getattr(type(model), name))
     game = object.__new__(type(type(model).__name__, (Joined, type(model)), own))
     object.__setattr__(game, "__dict__", vars(model))
     return game
