@@ -7,7 +7,8 @@ its definition in the definition's order, so its result is the same to the last 
 begun with Numba may go on without it.
 
 Two chapters use the loops: 19 in networks and optimisers that anybody may call, whose arrays
-are then the caller's; 20 in the iterations of `train`, whose arrays are overwritten in place.
+are then the caller's; 20 in the iterations of `train`, whose arrays are overwritten in place,
+and where the games' own methods take the loops of the losses and of the average.
 """
 
 import contextlib
