@@ -7,7 +7,8 @@ its definition in the definition's order, so its result is the same to the last 
 begun with Numba may go on without it.
 
 Two chapters use the loops: 19 in networks and optimisers that anybody may call, whose arrays
-are then the caller's; 20 in the iterations of `train`, whose arrays are overwritten in place.
+are then the caller's; 20 in the iterations of `train`, whose arrays are overwritten in place,
+and where the games' own methods take the loops of the losses and of the average.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from types import FunctionType
 
 import numpy as np
 
-from . import losses
+from . import game, losses
 
 
 def _compiler():
@@ -161,14 +162,30 @@ def relativistic(s, t):
     return bce_with_logits(s - t, 1.0)
 
 
-LOSSES = {losses.bce_with_logits: bce_with_logits, losses.relativistic: relativistic}
+@loop
+def average(mean, part, theta):
+    r"""(19a)."""
+    for i in range(mean.size):
+        mean[i] += part * (theta[i] - mean[i])
+
+
+def move(mean, part, theta):
+    r"""(19a)."""
+    average(mean, mean.dtype.type(part), theta)
+
+
+LOOPS = {
+    losses.bce_with_logits: bce_with_logits,
+    losses.relativistic: relativistic,
+    game.move: move,
+}
 
 
 def with_loops(method):
-    r"""A method of a game, in which the losses of chapter 2 are those of this file."""
+    r"""A method of a game, in which functions of earlier chapters are those of this file."""
     names = method.__globals__
-    known = {name: f for name, f in names.items() if isfunction(f) and f in LOSSES}
-    compiled = {name: LOSSES[f] for name, f in known.items()}
+    known = {name: f for name, f in names.items() if isfunction(f) and f in LOOPS}
+    compiled = {name: LOOPS[f] for name, f in known.items()}
     code, name, defaults = method.__code__, method.__name__, method.__defaults__
     return FunctionType(code, names | compiled, name, defaults, method.__closure__)
 

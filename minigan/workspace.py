@@ -10,7 +10,9 @@ networks with the same layers and the same $\theta$. Those networks
 - sum (1c) in the loop that makes the delta.
 
 G writes its rows into the lower half of the very array that D reads in (21), and the real rows
-are gathered into the upper half, so that nothing has to be joined.
+are gathered into the upper half, so that nothing has to be joined. z is drawn into one array.
+With Numba, the games' methods find loops of chapter 18 in the place of the losses (4) and (7)
+and of the average (19a).
 
 Every operation is that of its definition, in the same order, so the numbers are the same to the
 last bit. None of this memory is seen from outside: a record holds numbers, and who asks the
@@ -225,8 +227,8 @@ def in_place(model, m):
     own |= {"G": property(lambda self: G), "D": property(lambda self: D)}
     own["z"] = aligned((m, model.n_noise), rows.dtype)
     if fast.njit:
-        methods = {name: getattr(type(model), name) for name in ("D_loss", "G_loss")}
-        own |= {name: loops.with_loops(method) for name, method in methods.items()}
+        for name in ("D_loss", "G_loss", "descend_G"):
+            own[name] = loops.with_loops(getattr(type(model), name))
     game = object.__new__(type(type(model).__name__, (Joined, type(model)), own))
     object.__setattr__(game, "__dict__", vars(model))
     return game

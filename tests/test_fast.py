@@ -10,6 +10,7 @@ import pytest
 
 from minigan import GAN, fast, loops, losses
 from minigan.errors import BackendError, MiniganError
+from minigan.game import move
 from minigan.lab.models import MODELS
 from minigan.layers import Dense, LeakyReLU, Sigmoid
 from minigan.network import Network, mlp
@@ -186,6 +187,17 @@ def test_a_loss_is_its_definition_for_every_number(dtype):
                     alike(np.asarray(a), np.asarray(b))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_moving_average_is_its_definition_for_every_number(dtype):
+    theta, mean = (each.ravel() for each in grid(dtype, 2))
+    for part in (0.0, 0.9, 1 - 0.999, 1.0):
+        quick, plain = mean.copy(), mean.copy()
+        loops.move(quick, part, theta)
+        move(plain, part, theta)
+        alike(quick, plain)
+
+
 def test_a_games_method_asks_the_loops_for_its_losses_and_keeps_a_readers_own(monkeypatch):
     model, s = GAN(), np.ones((3, 1), "f")
     seen = []
@@ -194,7 +206,7 @@ def test_a_games_method_asks_the_loops_for_its_losses_and_keeps_a_readers_own(mo
         seen.append(t)
         return losses.bce_with_logits(s, t)
 
-    monkeypatch.setitem(loops.LOSSES, losses.bce_with_logits, loop)
+    monkeypatch.setitem(loops.LOOPS, losses.bce_with_logits, loop)
     loops.with_loops(GAN.D_loss)(model, s, s)
     assert seen == [0.9, 0.0]
     monkeypatch.setattr("minigan.gan.bce_with_logits", lambda s, t: (7.0, s))
