@@ -64,7 +64,7 @@ FOR_POINTS = {
     "lsgan": {"steps": 20000, "lr": 1e-3, "D_lr": 1e-3},
     "r3gan": {"steps": 15000, "gamma": 0.015} | RATE,
 }
-DATA = ("mnist5k", "mnist", "ring", "grid")  # by name
+DATA = ("mnist5k", "mnist", "stacked", "ring", "grid")  # by name
 MIXTURES = {"ring": {}, "grid": {"steps": 25000}}
 
 
