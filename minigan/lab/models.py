@@ -50,7 +50,7 @@ FOR_CONV: dict = {
     "wgan": {"steps": 2000},
     "wgan-gp": {"steps": 2000},
     "lsgan": {"steps": 8000},
-    "r3gan": {"steps": 10000, "gamma": 0.3, "lr": 2e-3, "D_lr": 2e-3},
+    "r3gan": {"steps": 22000, "gamma": 0.3, "lr": 2e-3, "D_lr": 2e-3},
 }
 # … and on the points of a mixture, where a sample is right only within three hundredths of a
 # radius: networks without smooth slopes, rates that fall to zero, and averaged weights.
