@@ -17,6 +17,7 @@ In float32 it differs from the sum of two products by some $10^{-7}$ of its size
 """
 
 from dataclasses import astuple
+from functools import cached_property
 
 import numpy as np
 
@@ -65,8 +66,14 @@ def _scatter(X, h, w, c, kernel, stride, padding, height, width, x):
                 patch = X[(i * height + r) * width + t]
                 for a in range(kernel):
                     part, seen = patch[a * run :], lines[stride * r + a, stride * t * c :]
-                    for e in range(run):
-                        seen[e] += part[e]
+                    if run == 4:  # for which a loop takes half as long again
+                        seen[0] += part[0]
+                        seen[1] += part[1]
+                        seen[2] += part[2]
+                        seen[3] += part[3]
+                    else:
+                        for e in range(run):
+                            seen[e] += part[e]
         for u in range(h):
             line, pixels = lines[u + padding, padding * c :], x[i, u * w * c :]
             for e in range(w * c):
@@ -76,15 +83,19 @@ def _scatter(X, h, w, c, kernel, stride, padding, height, width, x):
 class FastPatches(Patches):
     r"""Patches that are gathered and scattered by the loops of this file."""
 
+    places = cached_property(Patches.places.fget)
+
+    @cached_property
     def sizes(self):
         r"""What the loops need to know."""
         return self.h, self.w, self.c, self.kernel, self.stride, self.padding, *self.places
 
-    def in_pairs(self, x):
+    @cached_property
+    def in_pairs(self):
         r"""Whether two numbers of float32 can always be copied as one of 64 bits."""
         c = self.c
         ends = self.kernel * c, self.stride * c, (self.w + 2 * self.padding) * c, self.width
-        return x.dtype == np.float32 and all(end % 2 == 0 for end in ends)
+        return all(end % 2 == 0 for end in ends)
 
     def gather(self, x):
         r"""(45)."""
@@ -95,9 +106,9 @@ class FastPatches(Patches):
         lines = np.zeros(
             (self.h + 2 * self.padding, (self.w + 2 * self.padding) * self.c), x.dtype
         )
-        wide = np.float64 if self.in_pairs(x) else x.dtype
+        wide = np.float64 if self.in_pairs and x.dtype == np.float32 else x.dtype
         every = lines, lines.view(wide)
-        _gather(x, *self.sizes(), every, X.view(wide), 1 + (wide != x.dtype))
+        _gather(x, *self.sizes, every, X.view(wide), 1 + (wide != x.dtype))
         if self.beside:
             every = X.reshape(len(x), height * width, self.width)
             every[:, :, self.width - self.beside :] = x[:, None, inside:]
@@ -110,7 +121,7 @@ class FastPatches(Patches):
         inside, (height, width) = self.h * self.w * self.c, self.places
         every = X.reshape(-1, height * width, self.width)
         x = np.empty((len(every), self.n), X.dtype)
-        _scatter(X, *self.sizes(), x)
+        _scatter(X, *self.sizes, x)
         if self.beside:
             x[:, inside:] = every[:, :, self.width - self.beside :].sum(axis=1)
         return x
