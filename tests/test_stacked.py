@@ -5,12 +5,15 @@ import pytest
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from minigan.data import Dataset
 from minigan.errors import DataError
-from minigan.lab import evaluate
+from minigan.lab import evaluate, loaders
+from minigan.lab.cli import main
 from minigan.lab.loaders import identify, load, mnist5k, short_label
 from minigan.lab.metrics import divergence_of_counts
+from minigan.lab.models import STACKED, recipe
 from minigan.lab.stacked import modes_and_divergence, read, stacked
 
 
@@ -159,6 +162,27 @@ def test_evaluate_counts_the_modes_of_a_generator_and_of_genuine_rows(monkeypatc
         assert ours["label accuracy"] == pytest.approx(198 / 1980, abs=1e-9)
     assert list(found["genuine"]) == list(ours)
     assert "modes of 1000" in evaluate.table(found | {"run": "it", "step": 1})
+
+
+def test_stacked_digits_on_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(loaders.MIXTURES, "stacked", lambda: stacked(n=100))
+    monkeypatch.setattr(evaluate, "Classifier", lambda data, cache: Judge())
+    small = ["--network", "conv", "--channels", "2", "--G-hidden", "--D-hidden", "--steps", "2"]
+    assert main(["train", "cr3gan", "--data", "stacked", *small, "--quiet"]) == 0
+    run = "runs/cr3gan-conv-stacked"
+    capsys.readouterr()
+    assert main(["evaluate", run]) == 0
+    assert "modes of 1000" in capsys.readouterr().out
+    assert main(["sample", run, "-n", "4", "-o", "some.png"]) == 0
+    with Image.open("some.png") as picture:
+        assert picture.mode == "RGB"
+
+
+def test_three_digits_at_once_have_a_recipe_of_their_own():
+    ours = recipe("r3gan", "stacked", "conv")
+    assert ours == recipe("r3gan", "mnist5k", "conv") | STACKED
+    assert recipe("r3gan", "stacked") == recipe("r3gan", "mnist5k")
 
 
 def test_modes_and_divergence_of_few_labels():
