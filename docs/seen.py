@@ -37,8 +37,9 @@ def trained(network):
 def measure():
     """What the figures show: PNGs of samples and of maps, and the numbers of the filters."""
     keep_heap()
-    found = {name: png(sheet(trained(name).sample(ACROSS * DOWN, 1))) for name in STEPS}
-    game, data = trained("conv"), load("mnist5k")
+    games, data = {name: trained(name) for name in STEPS}, load("mnist5k")
+    found = {name: png(sheet(one.sample(ACROSS * DOWN, 1))) for name, one in games.items()}
+    game = games["conv"]
     row = data.x[np.flatnonzero(data.labels == 4)[:1]]
     trace = game.D.forward(row)
     W = game.D.params[0][0]

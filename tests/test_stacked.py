@@ -1,5 +1,7 @@
 """Stacked digits: which pictures they are, and how the modes of samples are counted."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -172,6 +174,7 @@ def test_stacked_digits_on_the_command_line(tmp_path, monkeypatch, capsys):
     assert main(["train", "cr3gan", "--data", "stacked", *small, "--quiet"]) == 0
     run = "runs/cr3gan-conv-stacked"
     capsys.readouterr()
+    assert not Path(run, "classes.json").exists()  # of a thousand, none is watched
     assert main(["evaluate", run]) == 0
     assert "modes of 1000" in capsys.readouterr().out
     assert main(["sample", run, "-n", "4", "-o", "some.png"]) == 0

@@ -53,7 +53,7 @@ FOR_CONV: dict = {
     "r3gan": {"steps": 22000, "gamma": 0.3, "lr": 2e-3, "D_lr": 2e-3},
 }
 # … which three digits at once keep busy longer …
-STACKED = {"steps": 60000, "G_hidden": (256,), "D_hidden": (256,)}
+STACKED = {"steps": 48000, "G_hidden": (256,), "D_hidden": (256,)}
 # … and on the points of a mixture, where a sample is right only within three hundredths of a
 # radius: networks without smooth slopes, rates that fall to zero, and averaged weights.
 POINTS = {"n_noise": 2, "slope": 0.0, "G_hidden": (128,) * 4, "D_hidden": (128,) * 3}
