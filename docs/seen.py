@@ -82,7 +82,7 @@ def draw_samples(kept):
     return draw.svg(
         "Digits by multilayer perceptrons and by convolutions after the same time",
         "Two sheets of 56 samples. Those of the multilayer perceptrons have speckled and "
-        "frayed strokes, those of the convolutions are smooth, and nearly all are digits.",
+        "frayed strokes; those of the convolutions are smooth, though some are no digit.",
     )
 
 
