@@ -1,10 +1,10 @@
 r"""How long an iteration of convolutional players takes: minigan, its products, JAX, PyTorch.
 
-The networks are those of `--network conv` for digits (D: 28 × 28 · 1, 14 × 14 · 16, 7 × 7 · 32,
-128, a score; G the other way from 100 numbers of noise), in float32, with Adam. In one
-iteration the generator takes a step, and the discriminator a step on the same fakes. r3gan is
-the relativistic game with R1 and R2, whose second derivatives JAX and PyTorch take by
-differentiating twice.
+The networks are those of `--network conv` for digits (D: 28 × 28 · 1, 14 × 14 · 8, 7 × 7 · 16,
+128, a score; G the other way from 100 numbers of noise; other channels by --channels), in
+float32, with Adam. In one iteration the generator takes a step, and the discriminator a step
+on the same fakes. r3gan is the relativistic game with R1 and R2, whose second derivatives JAX
+and PyTorch take by differentiating twice.
 
 Before any timing, every contender computes two iterations from the same weights, noise and rows
 in float64, and the benchmark ends unless all arrive at the same parameters. All run in one
@@ -324,9 +324,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--game", choices=GAMES, default="r3gan")
     parser.add_argument("-m", type=int, default=64, help="rows of an iteration")
+    parser.add_argument("--channels", type=int, default=8, help="of the first convolution")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=5, help="iterations in a round")
     options = parser.parse_args()
+    NETWORKS["channels"] = options.channels
     minigan.keep_heap()
     check(options.game)
     measure(options.game, options.m, options.rounds, options.steps)

@@ -398,7 +398,7 @@ def halves():
     draw.text(430, 240, "noise", "small")
     return draw.svg(
         "Both players of convolutions, for digits",
-        "D goes from 28 by 28 pixels to 14 by 14 with 16 channels, to 7 by 7 with 32, to 128 "
+        "D goes from 28 by 28 pixels to 14 by 14 with 8 channels, to 7 by 7 with 16, to 128 "
         "units and to one score. Below it G goes the same way back, from 100 numbers of noise "
         "to 128 units, 7 by 7, 14 by 14 and a picture of 28 by 28.",
     )

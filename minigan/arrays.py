@@ -46,6 +46,7 @@ PURPOSES = (  # the place is the number, so a new one goes to the end
     "cases of a proof",  # index: what is proven
     "numbers of a benchmark",  # index: what they are
     "cases of an exercise",  # index: what is proven
+    "digits of a stack",  # index: 0 of the data, 1 of pictures held out
 )
 
 

@@ -43,7 +43,7 @@ def pictures(game):
     the layer of `output`: its convolutions are those of D, each transposed, from the last to
     the first
 
-    Of the digits D makes 14 × 14 · 16 numbers, then 7 × 7 · 32, then `D_hidden`, then a score.
+    Of the digits D makes 14 × 14 · 8 numbers, then 7 × 7 · 16, then `D_hidden`, then a score.
     Raises MiniganError if the game knows of no pictures.
     """
     shape = picture(game)

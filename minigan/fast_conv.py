@@ -17,6 +17,7 @@ In float32 it differs from the sum of two products by some $10^{-7}$ of its size
 """
 
 from dataclasses import astuple
+from functools import cached_property
 
 import numpy as np
 
@@ -28,22 +29,29 @@ from .network import layer_gradient
 
 
 @loop
-def _gather(x, h, w, c, kernel, stride, padding, height, width, X):
-    r"""(45) for rows x (m, h·w·c) and patches X (m·height·width, at least $K^2c$)."""
-    run = kernel * c
-    lines = np.zeros((h + 2 * padding, (w + 2 * padding) * c), x.dtype)
+def _gather(x, h, w, c, kernel, stride, padding, height, width, lines, X, n):
+    r"""(45) for rows x (m, h·w·c) and patches X (m·height·width, at least $K^2c$).
+
+    lines : zeros for the lines of one padded picture, and the same memory as X sees it, in
+        which a number is n of those of x
+    """
+    own, seen = lines
+    run, step = kernel * c // n, stride * c // n
     for i in range(x.shape[0]):
         for u in range(h):
-            line, pixels = lines[u + padding, padding * c :], x[i, u * w * c :]
+            line, pixels = own[u + padding, padding * c :], x[i, u * w * c :]
             for e in range(w * c):
                 line[e] = pixels[e]
         for r in range(height):
             for t in range(width):
                 patch = X[(i * height + r) * width + t]
                 for a in range(kernel):
-                    part, seen = patch[a * run :], lines[stride * r + a, stride * t * c :]
-                    for e in range(run):
-                        part[e] = seen[e]
+                    part, at = patch[a * run :], seen[stride * r + a, step * t :]
+                    if run == 2:  # for which a loop takes twice as long
+                        part[0], part[1] = at[0], at[1]
+                    else:
+                        for e in range(run):
+                            part[e] = at[e]
 
 
 @loop
@@ -58,8 +66,14 @@ def _scatter(X, h, w, c, kernel, stride, padding, height, width, x):
                 patch = X[(i * height + r) * width + t]
                 for a in range(kernel):
                     part, seen = patch[a * run :], lines[stride * r + a, stride * t * c :]
-                    for e in range(run):
-                        seen[e] += part[e]
+                    if run == 4:  # for which a loop takes half as long again
+                        seen[0] += part[0]
+                        seen[1] += part[1]
+                        seen[2] += part[2]
+                        seen[3] += part[3]
+                    else:
+                        for e in range(run):
+                            seen[e] += part[e]
         for u in range(h):
             line, pixels = lines[u + padding, padding * c :], x[i, u * w * c :]
             for e in range(w * c):
@@ -69,9 +83,19 @@ def _scatter(X, h, w, c, kernel, stride, padding, height, width, x):
 class FastPatches(Patches):
     r"""Patches that are gathered and scattered by the loops of this file."""
 
+    places = cached_property(Patches.places.fget)
+
+    @cached_property
     def sizes(self):
         r"""What the loops need to know."""
         return self.h, self.w, self.c, self.kernel, self.stride, self.padding, *self.places
+
+    @cached_property
+    def in_pairs(self):
+        r"""Whether two numbers of float32 can always be copied as one of 64 bits."""
+        c = self.c
+        ends = self.kernel * c, self.stride * c, (self.w + 2 * self.padding) * c, self.width
+        return all(end % 2 == 0 for end in ends)
 
     def gather(self, x):
         r"""(45)."""
@@ -79,7 +103,12 @@ class FastPatches(Patches):
             return super().gather(x)
         inside, (height, width) = self.h * self.w * self.c, self.places
         X = np.empty((len(x) * height * width, self.width), x.dtype)
-        _gather(x, *self.sizes(), X)
+        lines = np.zeros(
+            (self.h + 2 * self.padding, (self.w + 2 * self.padding) * self.c), x.dtype
+        )
+        wide = np.float64 if self.in_pairs and x.dtype == np.float32 else x.dtype
+        every = lines, lines.view(wide)
+        _gather(x, *self.sizes, every, X.view(wide), 1 + (wide != x.dtype))
         if self.beside:
             every = X.reshape(len(x), height * width, self.width)
             every[:, :, self.width - self.beside :] = x[:, None, inside:]
@@ -92,7 +121,7 @@ class FastPatches(Patches):
         inside, (height, width) = self.h * self.w * self.c, self.places
         every = X.reshape(-1, height * width, self.width)
         x = np.empty((len(every), self.n), X.dtype)
-        _scatter(X, *self.sizes(), x)
+        _scatter(X, *self.sizes, x)
         if self.beside:
             x[:, inside:] = every[:, :, self.width - self.beside :].sum(axis=1)
         return x

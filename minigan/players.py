@@ -77,7 +77,7 @@ class Players(Rated):
     network: str = fixed("mlp", "kind of both networks: mlp, or conv for pictures", NETWORKS)
     G_hidden: tuple = fixed((128, 128), "widths of the generator's layers", "[1, inf)")
     D_hidden: tuple = fixed((128, 128), "widths of the discriminator's layers", "[1, inf)")
-    channels: int = fixed(16, "of conv: channels of the largest layer; they double", "[1, inf)")
+    channels: int = fixed(8, "of conv: channels of the largest layer; they double", "[1, inf)")
     image_shape: tuple = fixed((), "of conv: height, width and channels of a row", "[1, inf)")
     slope: float = fixed(0.2, "slope of LeakyReLU below zero; 0 is ReLU", "[0, 1)")
     output: str = fixed(

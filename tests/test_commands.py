@@ -427,7 +427,7 @@ def test_the_name_alone_is_answered_by_a_guide_whose_commands_exist(minigan):
         parser().parse_args(line[1:])
 
 
-@pytest.mark.parametrize("name", ["ring", "grid", "mnist", "mnist5k", "my folder"])
+@pytest.mark.parametrize("name", ["ring", "grid", "mnist", "mnist5k", "stacked", "my folder"])
 def test_data_in_the_place_of_a_model_are_told_where_they_belong(refused, place, name):
     (place / "my folder").mkdir()
     line = f"minigan train gan --data {shlex.quote(name)}"

@@ -944,7 +944,7 @@ def test_the_name_of_a_set_that_is_alone_is_kept_for_when_it_is_not(tmp_path):
     assert load(name).name == "emnist-letters"
 
 
-@pytest.mark.parametrize("name", ["mnist", "mnist5k", "ring", "grid"])
+@pytest.mark.parametrize("name", ["mnist", "mnist5k", "stacked", "ring", "grid"])
 def test_a_built_in_name_stays_even_beside_a_folder_of_that_name(tmp_path, monkeypatch, name):
     (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)

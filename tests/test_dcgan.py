@@ -27,11 +27,11 @@ def shapes(image_shape, **options):
 @pytest.mark.parametrize(
     ("image_shape", "made"),
     [
-        ((28, 28), [(14, 14, 16), (7, 7, 32)]),
-        ((32, 32, 3), [(16, 16, 16), (8, 8, 32), (4, 4, 64)]),
-        ((27, 30), [(13, 15, 16), (6, 7, 32)]),
-        ((64, 10), [(32, 5, 16)]),
-        ((3, 2), [(1, 1, 16)]),
+        ((28, 28), [(14, 14, 8), (7, 7, 16)]),
+        ((32, 32, 3), [(16, 16, 8), (8, 8, 16), (4, 4, 32)]),
+        ((27, 30), [(13, 15, 8), (6, 7, 16)]),
+        ((64, 10), [(32, 5, 8)]),
+        ((3, 2), [(1, 1, 8)]),
     ],
 )
 def test_eq50_a_picture_is_halved_while_it_has_eight_pixels_on_each_side(image_shape, made):
@@ -44,19 +44,19 @@ def test_eq50_the_generators_convolutions_are_the_discriminators_transposed():
     assert list(map(repr, model.G.layers)) == [
         "Dense(n=110, k=64)",
         "LeakyReLU(slope=0.2)",
-        "Dense(n=64, k=1568)",
+        "Dense(n=64, k=784)",
         "LeakyReLU(slope=0.2)",
-        "ConvTranspose((7, 7, 32) to (14, 14, 16), kernel=4, stride=2, padding=1)",
+        "ConvTranspose((7, 7, 16) to (14, 14, 8), kernel=4, stride=2, padding=1)",
         "LeakyReLU(slope=0.2)",
-        "ConvTranspose((14, 14, 16) to (28, 28, 1), kernel=4, stride=2, padding=1)",
+        "ConvTranspose((14, 14, 8) to (28, 28, 1), kernel=4, stride=2, padding=1)",
         "Sigmoid()",
     ]
     assert list(map(repr, model.D.layers)) == [
-        "Conv((28, 28, 1) to (14, 14, 16), kernel=4, stride=2, padding=1, beside=10)",
+        "Conv((28, 28, 1) to (14, 14, 8), kernel=4, stride=2, padding=1, beside=10)",
         "LeakyReLU(slope=0.2)",
-        "Conv((14, 14, 16) to (7, 7, 32), kernel=4, stride=2, padding=1)",
+        "Conv((14, 14, 8) to (7, 7, 16), kernel=4, stride=2, padding=1)",
         "LeakyReLU(slope=0.2)",
-        "Dense(n=1568, k=1, bias=False)",
+        "Dense(n=784, k=1, bias=False)",
     ]
 
 

@@ -134,6 +134,23 @@ def modes_captured(x, modes, std):
     return len(np.unique(nearest[good])), float(good.mean())
 
 
+def divergence_of_counts(counts):
+    r"""The KL divergence, in nats, of a histogram (k,) from k modes that are equally likely.
+
+    (59a) $\mathrm{KL}(p \,\|\, q) = \sum_{j: p_j > 0} p_j \log(p_j/q_j)$ with
+    $p_j = n_j/n$ and $q_j = 1/k$
+
+    It is log k if all n samples are in one mode, and 0 if each mode has n/k of them. Of n
+    genuine samples it is about $(k - 1)/2n$, as $2n\,\mathrm{KL}$ is then nearly a χ² of k − 1
+    degrees of freedom (Wilks 1938): 0.019 for 26,000 samples of 1,000 modes.
+    """
+    counts = measurable("counts", np.atleast_2d(counts))[0].ravel()
+    if counts.min() < 0 or not counts.any():
+        raise DataError("counts: expected numbers from 0, and not zeros alone")
+    shares = counts[counts > 0] / counts.sum()
+    return float(shares @ np.log(shares * counts.size))
+
+
 def precision_recall(real, fake, k=3):
     r"""Improved precision and recall of the rows `fake` (n, d) against `real` (m, d).
 
