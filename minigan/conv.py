@@ -17,6 +17,7 @@ say of rows holds here, and any game can be played by networks of such layers.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from .arrays import array_namespace, device
 from .errors import MiniganError, whole_number, whole_numbers
@@ -49,7 +50,7 @@ class Patches:
     padding: int
     beside: int = 0
 
-    @property
+    @cached_property
     def places(self):
         r"""(h', w') of (44)."""
         spans = (side + 2 * self.padding - self.kernel for side in (self.h, self.w))
