@@ -72,9 +72,7 @@ class Patches:
         return max(1.0, self.kernel / self.stride) ** 2
 
     def windows(self):
-        r"""For each (a, b) in turn, the pixels that stand at (a, b) of their patches: slices
-        of the padded picture's lines and columns, of which each takes every s-th.
-        """
+        r"""For each (a, b), the pixels at (a, b) of their patches: slices of lines and columns."""
         ends = [self.stride * (count - 1) + 1 for count in self.places]
         for a in range(self.kernel):
             for b in range(self.kernel):
