@@ -72,7 +72,7 @@ class Patches:
         return max(1.0, self.kernel / self.stride) ** 2
 
     def windows(self):
-        r"""For each (a, b), the pixels at (a, b) of their patches: slices of lines and columns."""
+        r"""For each (a, b), the pixels at (a, b) of their patches, as slices of the picture."""
         ends = [self.stride * (count - 1) + 1 for count in self.places]
         for a in range(self.kernel):
             for b in range(self.kernel):
