@@ -83,7 +83,10 @@ def _scatter(X, h, w, c, kernel, stride, padding, height, width, x):
 class FastPatches(Patches):
     r"""Patches that are gathered and scattered by the loops of this file."""
 
-    places = cached_property(Patches.places.fget)
+    @cached_property
+    def places(self):
+        r"""(44), worked out once."""
+        return super().places
 
     @cached_property
     def sizes(self):
