@@ -9,7 +9,7 @@ from dataclasses import InitVar, dataclass
 
 import numpy as np
 
-from .arrays import asarray_like, backend, check_memory, stream, to_numpy
+from .arrays import asarray_like, backend, check_memory, copied, stream, to_numpy
 from .errors import Checked, MiniganError, fixed, parameter, whole_number, word
 from .layers import Sigmoid
 from .network import (
@@ -123,7 +123,7 @@ class Players(Rated):
         r"""Assigns; an average of G begins when it gets a decay, or with another G."""
         super().__setattr__(name, value)
         if name == "G" or (name == "ema_decay" and self.G and not (value and self.G_average)):
-            copy = Network(self.G.layers, self.G.theta + 0) if self.ema_decay else None
+            copy = Network(self.G.layers, copied(self.G.theta)) if self.ema_decay else None
             self.G_average = copy
 
     def ends(self):

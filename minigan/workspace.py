@@ -10,7 +10,9 @@ networks with the same layers and the same $\theta$. Those networks
 - sum (1c) in the loop that makes the delta.
 
 G writes its rows into the lower half of the very array that D reads in (21), and the real rows
-are gathered into the upper half, so that nothing has to be joined.
+are gathered into the upper half, so that nothing has to be joined. z is drawn into one array.
+With Numba, the games' methods find loops of chapter 18 in the place of the losses (4) and (7)
+and of the average (19a).
 
 Every operation is that of its definition, in the same order, so the numbers are the same to the
 last bit. None of this memory is seen from outside: a record holds numbers, and who asks the
@@ -206,6 +208,10 @@ class Joined:
         trace = self.D.forward(rows)
         return trace, trace[-1][:m], trace[-1][m:]
 
+    def noise(self, m, rng):
+        r"""z as chapter 6 draws it, in one array."""
+        return rng.standard_normal(out=self.z, dtype=self.z.dtype)
+
 
 def in_place(model, m):
     r"""The game that shares every attribute of the model but its two networks.
@@ -219,6 +225,10 @@ def in_place(model, m):
     G, D = InPlace(model.G, m, fake), InPlace(model.D, 2 * m)
     own = {"rows": rows, "real": real, "fake": fake}
     own |= {"G": property(lambda self: G), "D": property(lambda self: D)}
+    own["z"] = aligned((m, model.n_noise), rows.dtype)
+    if fast.njit:
+        for name in ("D_loss", "G_loss", "descend_G"):
+            own[name] = loops.with_loops(getattr(type(model), name))
     game = object.__new__(type(type(model).__name__, (Joined, type(model)), own))
     object.__setattr__(game, "__dict__", vars(model))
     return game

@@ -18,7 +18,7 @@ from collections import Counter
 
 from minigan.lab.exercises import answer, check, child, source
 from minigan.lab.exercises.bugs import BUGS, Bug
-from minigan.lab.exercises.table import EXERCISES, Exercise
+from minigan.lab.exercises.table import EXERCISES, Exercise, find
 
 BINARY = {
     ast.Add: (ast.Sub,),
@@ -279,10 +279,15 @@ def last_value(exercise, function):
     return getattr(function.body[-1], "value", None)
 
 
+def whole(exercise):
+    """The exercise to write all of the function."""
+    return Exercise(exercise.chapter, exercise.function, ())
+
+
 def bug_answers(bug):
     """{what: text} of files in which the bug still is, or was mended by another mistake."""
-    whole = Exercise(bug.chapter, bug.function, ())
-    return {"the bug itself": source.student_text(bug)} | typical(whole) | mutants(whole)
+    written = whole(bug)
+    return {"the bug itself": source.student_text(bug)} | typical(written) | mutants(written)
 
 
 @functools.lru_cache(maxsize=2)
@@ -338,9 +343,7 @@ def verdict(exercise, text, seed=0):
 def main(names):
     """Try every wrong answer to the named exercises, or to all; returns the exit status."""
     begun, survived, totals = time.perf_counter(), 0, Counter()
-    for exercise in (*EXERCISES, *BUGS):
-        if names and exercise.key not in names:
-            continue
+    for exercise in [find(name, source.numbers) for name in names] or (*EXERCISES, *BUGS):
         wrong = wrong_answers(exercise)
         became = {what: verdict(exercise, text) for what, text in wrong.items()}
         counts = Counter(became.values())

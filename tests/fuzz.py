@@ -257,19 +257,23 @@ def attempt(target, seed):
     return done
 
 
-def fuzz(target, cases, seed=0):
-    """(successes, refusals, {seed of a case: its fault}) of one target."""
+def tiny_run(place):
+    """A short run in a folder, and data beside it."""
+    assert command(f"{TRAIN} --steps 6 --out", place)
+    (place / "train-images-idx3-ubyte").write_bytes(IDX)
+    some_of_ones_own(place / "own")
+
+
+def fuzz(target, cases, seed, tiny):
+    """(successes, refusals, {seed of a case: its fault}) of one target on copies of a run."""
     counts, faults = [0, 0], {}
     before = os.getcwd(), signal.signal(signal.SIGALRM, signal.default_int_handler)
-    with tempfile.TemporaryDirectory() as base, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("always")  # they are written to stderr, where `command` sees them
-        assert command(f"{TRAIN} --steps 6 --out", Path(base, "r"))
-        Path(base, "r/train-images-idx3-ubyte").write_bytes(IDX)
-        some_of_ones_own(Path(base, "r/own"))
         for case in range(seed, seed + cases):
             with tempfile.TemporaryDirectory() as place:
                 os.chdir(place)
-                shutil.copytree(Path(base, "r"), "r")
+                shutil.copytree(tiny, "r")
                 try:
                     counts[not attempt(target, case)] += 1
                 except (Exception, KeyboardInterrupt) as error:
@@ -287,7 +291,9 @@ if __name__ == "__main__":
     minigan.fast.njit = None  # nothing is compiled
     numbers = [int(word) for word in sys.argv[1:] if word.isdecimal()]
     cases, seed = [*numbers, *(5000, 0)[len(numbers) :]]
-    for name in [word for word in sys.argv if word in TARGETS] or TARGETS:
-        good, bad, faults = fuzz(name, cases, seed)
-        text = f"{cases} cases, {good} successes, {bad} refusals, {len(faults)} faults"
-        print(f"{name}: {text}", *(f"\n  {n}: {fault}" for n, fault in faults.items()))
+    with tempfile.TemporaryDirectory() as base:
+        tiny_run(Path(base, "r"))
+        for name in [word for word in sys.argv if word in TARGETS] or TARGETS:
+            good, bad, faults = fuzz(name, cases, seed, Path(base, "r"))
+            text = f"{cases} cases, {good} successes, {bad} refusals, {len(faults)} faults"
+            print(f"{name}: {text}", *(f"\n  {n}: {fault}" for n, fault in faults.items()))

@@ -60,12 +60,15 @@ def right_share(judged):
     return named / covered, covered
 
 
-def test_mistakes_of_layers_are_named_and_never_misnamed():
+@pytest.mark.parametrize("every", [2, pytest.param(1, marks=pytest.mark.slow)])
+def test_mistakes_of_layers_are_named_and_never_misnamed(every):
     share, covered = right_share(
         (name, cause_of_layer(layer, shapes, what), cause)
-        for name, layer, shapes, what, cause in wrongs.layers()
+        for name, layer, shapes, what, cause in itertools.islice(
+            wrongs.layers(), 0, None, every
+        )
     )
-    assert covered > 500
+    assert covered > 500 / every
     assert share >= 0.99
 
 
@@ -80,10 +83,13 @@ def test_mistakes_of_losses_are_named_and_never_misnamed():
 
 @pytest.mark.parametrize(("m", "seed"), [(1, 0), (2, 1), (4, 2), (20, 3)])
 def test_no_mistake_is_misnamed_at_degenerate_points(m, seed):
-    """One row, two rows, a square, many rows: the other points keep the hypotheses apart."""
+    """One row, two rows, a square, many rows: the other points keep the hypotheses apart.
+
+    Each takes one mistake of six, and no two the same.
+    """
     x = np.random.default_rng(seed).standard_normal((m, 4))
     judged = []
-    for name, layer, shapes, what, cause in itertools.islice(wrongs.layers(), 0, None, 3):
+    for name, layer, shapes, what, cause in itertools.islice(wrongs.layers(), seed, None, 6):
         try:
             got = cause_of_layer(layer, shapes, what, x, seed)
         except (AssertionError, ValueError):
@@ -98,7 +104,7 @@ def test_no_mistake_is_misnamed_at_degenerate_points(m, seed):
             )
         )
     share, covered = right_share(judged)
-    assert covered > 120
+    assert covered > 60
     assert share >= 0.9
 
 

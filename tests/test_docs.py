@@ -27,8 +27,17 @@ EXAMPLES = [
 # ---- equations and tests name each other ----
 
 
-def test_every_numbered_equation_has_a_test_and_every_test_an_equation():
-    defined, tested = book.definitions(book.read()), book.in_tests()
+@pytest.fixture(scope="module")
+def tested():
+    return book.in_tests()
+
+
+@pytest.fixture(scope="module")
+def defined():
+    return book.definitions(book.read())
+
+
+def test_every_numbered_equation_has_a_test_and_every_test_an_equation(defined, tested):
     untested = [f"({n}) in {each.slug}" for n, each in defined.items() if n not in tested]
     unknown = [
         f"eq{n} in {', '.join(test.name for test in tests)}"
@@ -49,8 +58,8 @@ def test_the_command_of_an_equation_runs_its_tests():
         assert not [name for name in names if re.search(r"_eqT?\d+[a-z]?$", name)], path.name
 
 
-def test_the_source_of_a_test_is_shown_whole():
-    for test in sum(book.in_tests().values(), []):
+def test_the_source_of_a_test_is_shown_whole(tested):
+    for test in sum(tested.values(), []):
         lines = (book.TESTS / test.file).read_text("utf-8").splitlines()
         assert lines[test.line - 1].startswith(f"def {test.name}(")
         assert ast.parse(test.source).body[0].name == test.name
@@ -115,12 +124,11 @@ def test_markdown_is_renumbered():
     )
 
 
-def test_a_new_equation_is_numbered_in_a_copy_of_the_whole_book(tmp_path):
+def test_a_new_equation_is_numbered_in_a_copy_of_the_whole_book(defined, tmp_path):
     ignore = shutil.ignore_patterns("node_modules", "_build", "__pycache__")
     for folder in ("minigan", "docs", "tests"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignore)
     shutil.copy(ROOT / "README.md", tmp_path)
-    defined = book.definitions(book.read())
     n = next(int(number) for number, each in defined.items() if each.slug == "losses")
     losses = tmp_path / "minigan" / "losses.py"
     text = losses.read_text("utf-8").replace(f"({n}) $", f"(99) $0 = 0$\n\n    ({n}) $", 1)
@@ -159,7 +167,7 @@ def test_examples_print_what_the_page_says(path):
 
 def test_a_measured_curve_repeats_itself_and_a_bug_bends_it(monkeypatch):
     monkeypatch.setattr(effects, "SEEDS", (0,))
-    monkeypatch.setattr(effects, "STEPS", 100)
+    monkeypatch.setattr(effects, "STEPS", 40)
     name = "the_generators_gradient_does_not_pass_through_D"
     correct, wrong = effects.measure("gan"), effects.measure("gan", name)
     assert correct[0][0] == 10
@@ -181,13 +189,13 @@ def test_the_site_is_complete_small_and_local(site):
         )
 
 
-def test_every_public_name_and_every_equation_stands_on_a_page(site):
+def test_every_public_name_and_every_equation_stands_on_a_page(site, defined):
     pages = {path.stem: path.read_text("utf-8") for path in site.glob("*.html")}
     everything = "".join(pages.values())
     for name, value in vars(minigan).items():
         if not name.startswith("_") and getattr(value, "__module__", "").startswith("minigan"):
             assert f'id="{name}"' in everything, name
-    for number, equation in book.definitions(book.read()).items():
+    for number, equation in defined.items():
         assert pages[equation.slug].count(f'id="eq-{number}"') == 1, number
 
 
@@ -198,14 +206,13 @@ def test_no_formula_is_left_as_it_was_typed(site):
         assert not re.findall(r".{,40}(?:\$|\\[a-z]+).{,40}", text), path.name
 
 
-def test_every_equation_links_to_its_tests_and_they_link_back(site):
+def test_every_equation_links_to_its_tests_and_they_link_back(site, defined, tested):
     text = (site / "equations.html").read_text("utf-8")
     entries = dict(
         re.findall(r'id="eq-(\w+)">(.*?)(?=<p class="equation"|</main>)', text, re.S)
     )
-    tested = book.in_tests()
-    assert list(entries) == list(book.definitions(book.read()))
-    for number, equation in book.definitions(book.read()).items():
+    assert list(entries) == list(defined)
+    for number, equation in defined.items():
         link = f'class="tested" href="equations.html#eq-{number}"'
         assert (site / f"{equation.slug}.html").read_text("utf-8").count(link) == 1, number
         assert f'href="{equation.slug}.html#eq-{number}"' in entries[number]
@@ -278,10 +285,10 @@ def test_a_page_in_the_browser(site, context, slug):
         assert anchor in identifiers(site, file or f"{slug}.html"), link
 
 
-def test_the_search_finds_a_symbol_and_an_equation(site, context):
+def test_the_search_finds_a_symbol_and_an_equation(site, context, defined):
     page = context.new_page()
     page.goto((site / "index.html").as_uri())
-    number, equation = list(book.definitions(book.read()).items())[2]
+    number, equation = list(defined.items())[2]
     for words, href in (
         ("accumulate", "network.html#Network.accumulate"),
         (f"({number})", f"{equation.slug}.html#eq-{number}"),

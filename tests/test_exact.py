@@ -19,7 +19,15 @@ from minigan.penalty import three_passes, widen, zero_centred_penalty
 from minigan.wgan import Wasserstein
 
 
-def test_the_command_prints_what_is_equal(capsys):
+@pytest.mark.parametrize(
+    "cases",
+    [
+        pytest.param(exact.CASES[3:] + ((2, (2, 1, 1)),), id="small ones"),
+        pytest.param(exact.CASES, id="all", marks=pytest.mark.slow),
+    ],
+)
+def test_the_command_prints_what_is_equal(capsys, cases, monkeypatch):
+    monkeypatch.setattr(exact, "CASES", cases)
     assert main(["gradcheck", "--exact"]) == 0
     lines = capsys.readouterr().out.splitlines()
     proven = [line for line in lines if line.startswith("(")]
@@ -91,6 +99,7 @@ def test_the_gradient_by_the_definition():
     x = draw(rng, 2, 3)
     assert equal((gradient(lambda x: (x * x * x).sum(), x), 3 * x * x))
     assert slope(along(x, x)).tolist() == x.tolist()
+    assert equal((0.1 * along(x, 0 * x), Fraction(0.1) * x))  # no constant becomes a float
     assert not equal((x, x[0]))
     assert not equal((x, x + Fraction(1, 10**60)))
     assert len(set(x.flat)) == 6
@@ -205,6 +214,7 @@ def remembered(gradient):
     return of
 
 
+@pytest.mark.slow
 def test_the_functions_made_anew_without_a_change_are_proven(monkeypatch):
     """So a mutant is rejected by its change, and not since it was made from a tree."""
     monkeypatch.setattr(exact, "CASES", SMALL[1:2])
@@ -223,15 +233,24 @@ def test_every_mutant_of_a_rational_line_is_rejected_by_exact_proof_alone(which,
     assert set(alive) <= set(ALIKE), set(alive) - set(ALIKE)
 
 
-def test_what_is_said_to_be_alike_still_exists_and_computes_the_same():
-    found = {
+@pytest.fixture(scope="module")
+def alike():
+    """{description: (subject, owner, name, mutant)} of what is said to be alike."""
+    return {
         d: (which, owner, name, mutant)
         for which, owner, name, function in functions()
         for d, mutant in mutants(function, owner)
         if d in ALIKE
     }
-    assert set(found) == set(ALIKE)
-    for which, owner, name, mutant in found.values():
+
+
+def test_what_is_said_to_be_alike_still_exists(alike):
+    assert set(alike) == set(ALIKE)
+
+
+@pytest.mark.slow
+def test_what_is_said_to_be_alike_computes_the_same(alike):
+    for which, owner, name, mutant in alike.values():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(owner, name, mutant)
             patch.setattr(exact, "CASES", SMALL[:1])

@@ -4,13 +4,21 @@ import ast
 import functools
 import json
 import linecache
+import os
 import re
-import time
 from pathlib import Path
 
 import pytest
 from bug_zoo import ZOO
-from exercise_mutants import EQUIVALENT, candidates, mutants, typical, verdict, wrong_answers
+from exercise_mutants import (
+    EQUIVALENT,
+    candidates,
+    mutants,
+    typical,
+    verdict,
+    whole,
+    wrong_answers,
+)
 
 from minigan import Dense
 from minigan.lab.cli import main
@@ -100,16 +108,21 @@ def solution_passes(proof):
 
 
 @pytest.mark.parametrize("exercise", ALL, ids=by_key)
-def test_the_solution_is_accepted_and_some_wrong_answers_are_not(exercise, request):
-    """All of them with --hypothesis-profile=thorough, as `exercise_mutants.py` does."""
+def test_the_solution_is_accepted_and_a_wrong_answer_is_not(exercise):
     count = len(candidates(exercise))
     assert count >= 12
+    assert any(" -> " in what for what in candidates(exercise))  # a mutant of the answer
     answer.look(exercise, source.chapter_text(exercise.chapter))
     assert all(map(solution_passes, proofs_of(exercise)))
-    thorough = request.config.getoption("--hypothesis-profile") == "thorough"
-    wrong = wrong_answers(exercise, *(() if thorough else (count // 2, count // 4)))
-    assert wrong
-    for what, text in wrong.items():
+    what, text = next(iter(wrong_answers(exercise, count // 4, count // 2).items()))
+    assert verdict(exercise, text) != "right", what
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exercise", ALL, ids=by_key)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_every_wrong_answer_is_refused(exercise):
+    for what, text in wrong_answers(exercise).items():
         assert verdict(exercise, text) != "right", what
 
 
@@ -119,7 +132,7 @@ def test_each_exception_is_a_change_that_there_is():
     for each in ALL:
         function = f"{each.chapter}.{each.function}"
         if function in named and function not in found:
-            found[function] = set(mutants(Exercise(each.chapter, each.function, ())))
+            found[function] = set(mutants(whole(each)))
         if function in named and not isinstance(each, Bug):
             found[function].update(typical(each))
     for function, told, why in EQUIVALENT:
@@ -262,9 +275,9 @@ def test_a_right_answer_is_right_and_soon(tmp_path, capsys):
     path = tmp_path / "a folder" / "an answer.py"
     path.parent.mkdir()
     path.write_bytes(b"\xef\xbb\xbf" + RIGHT.replace("\n", "\r\n").encode())
-    begun = time.perf_counter()
+    begun = sum(os.times()[:4])
     assert main(["exercise", "check", str(path)]) == 0
-    assert time.perf_counter() - begun < 5  # a fifth of it where nothing else runs
+    assert sum(os.times()[:4]) - begun < 5  # of the processors; it takes a tenth of it
     assert "right; (" in capsys.readouterr().out
     kept = json.loads((path.parent / "progress.json").read_text())["exercises"]
     assert kept["layers.Dense.dx"]["right"] is True
@@ -276,9 +289,9 @@ OUTCOMES = {
     "nothing": (["pass"], r"Dense\.dx: expected shape \(\d, \d\), got None"),
     "an error": (["return dy @ W"], f"line {LINE}: ValueError"),
     "an argument changed": (["dy *= 2", "return dy @ W.T"], "changes an argument"),
-    "no end": (["while True:", "    pass"], "did not end within 2 seconds of computing"),
+    "no end": (["while True:", "    pass"], "did not end within 1 seconds of computing"),
     "a call of itself": (["return self.dx(dy, x, y, W, b)"], "calls itself without end"),
-    "a million lines": (["for i in range(9**5):", "    print('w' * 80)", "return dy @ W.T"],
+    "thousands of lines": (["for i in range(9**4):", "    print('w' * 80)", "return dy @ W.T"],
                         "right"),
 }  # fmt: skip
 
@@ -286,7 +299,7 @@ OUTCOMES = {
 @pytest.mark.parametrize(("lines", "told"), OUTCOMES.values(), ids=OUTCOMES)
 def test_whatever_an_answer_does_is_told(lines, told, tmp_path, capsys, monkeypatch):
     if "no end" in told or "within" in told:
-        monkeypatch.setattr(check, "SECONDS", 2)
+        monkeypatch.setattr(check, "SECONDS", 1)
     path = tmp_path / "x.py"
     path.write_text(filled(DX, *lines))
     status = main(["exercise", "check", str(path)])
@@ -415,12 +428,21 @@ def test_no_diagnosis_tells_the_answer():
 
 
 def test_what_only_rounding_fails_is_not_shown_beside_a_wrong_derivative():
-    """W's gradient is near zero in a layer of width 1, and has few digits there."""
-    text = filled(DX, "return -(dy @ W.T)")
-    for seed in range(30):
-        verdict = check.judge(DX, text, "x.py", seed, check.in_process)
-        names = [line.split()[0] for line in verdict.failed]
-        assert set(names) == {"Dense.dx", "Dense"}, (seed, names)
+    """Alone, it is tried at other points, and shown where it fails at all of them."""
+    wrong = {"check": "Dense.dx FAIL", "name": "Dense.dx", "passed": False, "error": 2.0}
+    rounded = {"check": "Dense FAIL", "name": "Dense.dW", "passed": False, "error": 1e-12}
+    for found, shown, tried in (
+        ([rounded, wrong], ["Dense.dx FAIL"], [7]),
+        ([rounded], [f"Dense FAIL\n    {check.NEAR}"], [7, 8, 9]),
+    ):
+        seeds = []
+
+        def run(job, found=found, seeds=seeds):
+            seeds.append(job["seed"])
+            return {"findings": found, "error": None}, ""
+
+        verdict = check.judge(DX, RIGHT, "x.py", 7, run)
+        assert (verdict.failed, verdict.right, seeds) == (shown, False, tried)
 
 
 def test_an_answer_that_ends_the_process_is_not_right(tmp_path):

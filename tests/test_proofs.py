@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import subprocess
 import sys
 
@@ -74,7 +75,12 @@ def test_the_command_proves_everything_within_ten_seconds(proven):
         assert any(line.startswith(f"({equation}) ") for line in found), equation
 
 
-BUG = "from minigan import Sigmoid\nSigmoid.dx = lambda self, dy, x, y: dy * y"
+BUG = """
+from minigan import Sigmoid
+from minigan.lab import proofs
+Sigmoid.dx = lambda self, dy, x, y: dy * y
+proofs.CASES, proofs.GAMES = proofs.CASES[:1], {"gan": proofs.GAMES["gan"]}
+"""
 
 
 def test_an_injected_bug_gives_exit_status_1_and_is_named():
@@ -206,8 +212,9 @@ def of(games, *steps):
 
 @pytest.fixture
 def one_case(monkeypatch):
-    """One small case, which fails as all of them do."""
+    """One small case, which fails as all of them do, and is not diagnosed."""
     monkeypatch.setattr(module, "CASES", CASES[:1])
+    monkeypatch.setattr("minigan.gradcheck.cause_of", lambda ask: "")
 
 
 def failed(dtype):
@@ -231,21 +238,31 @@ def bend(monkeypatch, cls, method, dtype, at=None):
     monkeypatch.setattr(cls, method, bent)
 
 
+LINE = re.compile(
+    r"(\(\w+\)) +(.+?) +(complex step|adjoint|comparison|float32) +\S+ +(\S+) +pass"
+)
+
+
 @every_dtype
-def test_every_derivative_is_proven_by_the_method_and_the_limit_of_its_dtype(dtype):
-    found = proofs(dtype)
-    lines = [f"{proof.equation} {proof.what}" for proof in found]
+def test_every_derivative_is_proven_by_the_method_and_the_limit_of_its_dtype(
+    dtype, proven, capsys
+):
+    text = proven[0].stdout
+    if dtype == "float32":
+        main(["gradcheck", "--dtype", dtype])
+        text = capsys.readouterr().out
+    found = [LINE.fullmatch(line).groups() for line in text.splitlines() if line[:1] == "("]
+    lines = [f"{equation} {what}" for equation, what, *_ in found]
     expected = OF_LAYERS | OF_LOSSES | OF_NETWORKS | of(GAMES, *STEPS, *D_STEPS)
     expected |= ADJOINT | ROWS if dtype == "float64" else set()
     assert len(lines) == len(set(lines))
     assert set(lines) == expected
     assert set(GAMES) == {*MODELS, "gan, minimax", "cr3gan, conv", "wgan-gp, conv"}
-    for line, proof in zip(lines, found):
-        method, limit = ("complex step", 1e-13) if dtype == "float64" else ("float32", 1e-5)
-        method = "adjoint" if line in ADJOINT else method
-        method, limit = ("comparison", 0.0) if line in ROWS else (method, limit)
-        assert (proof.check.method, proof.check.tolerance) == (method, limit)
-        assert proof.check.passed
+    for line, (_, _, method, limit) in zip(lines, found):
+        right = ("complex step", 1e-13) if dtype == "float64" else ("float32", 1e-5)
+        right = ("adjoint", 1e-13) if line in ADJOINT else right
+        right = ("comparison", 0.0) if line in ROWS else right
+        assert (method, float(limit)) == right, line
 
 
 PARTS = {
@@ -377,6 +394,10 @@ def test_a_penalty_or_its_gradient_that_is_wrong_fails_where_it_is_asked_for(
         return tuple(v * (1 + 1e-9) if i == at else v for i, v in enumerate(right(self, *args)))
 
     monkeypatch.setattr(WGANGP, "penalty", bent)
+    few = {
+        name: GAMES[name] for name in ("gan", "wgan", "wgan-gp", "cwgan-gp", "wgan-gp, conv")
+    }
+    monkeypatch.setattr(module, "GAMES", few)
     assert failed("float64") == of(("wgan-gp", "cwgan-gp", "wgan-gp, conv"), *D_STEPS)
 
 

@@ -175,13 +175,15 @@ def another(field):
 
 @every_model
 def test_every_parameter_is_an_option_that_reaches_the_model(name, capsys):
+    usual = new_run(options_of("train", name, "--data", "ring"))[0].parameters
     for field in parameters_of(name).values():
         if field.name in (*FROM_DATA, "seed", "backend"):
             continue
         typed, value = another(field)
-        config, _, model = new_run(options_of("train", name, *typed))
+        config, _, model = new_run(options_of("train", name, "--data", "ring", *typed))
         assert config.parameters[field.name] == getattr(model, field.name) == value
         assert value != field.default
+        assert isinstance(value, bool) or value != usual[field.name]
     with pytest.raises(SystemExit):
         parser().parse_args(["train", name, "--help"])
     text = " ".join(capsys.readouterr().out.split())
@@ -636,8 +638,9 @@ def test_data_that_moved_are_named_and_noted(ok, refused, place):
 # ---- a run that is stopped ----
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-@pytest.mark.parametrize("folder", ["run", "a run", "-run"])
+@pytest.mark.parametrize(
+    ("name", "folder"), [("SIGINT", "run"), ("SIGTERM", "a run"), ("SIGHUP", "-run")]
+)
 def test_a_signal_saves_the_run_and_says_how_to_go_on(
     minigan, place, monkeypatch, name, folder
 ):

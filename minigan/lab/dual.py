@@ -32,7 +32,9 @@ def _operator(name):
     def operate(self, other):
         if not isinstance(other, (Rational, float)):  # a dual number, or an array
             return NotImplemented
-        return Number(of_fractions(self, Fraction(other)))
+        if isinstance(other, float):
+            other = Fraction(other)
+        return Number(of_fractions(self, other))
 
     return operate
 
@@ -64,10 +66,16 @@ class Dual:
         return level, *parts[0], *parts[1]
 
     def __add__(self, other):
+        other = exact(other)
+        if getattr(other, "level", 0) < self.level:  # a constant
+            return Dual(self.value + other, self.slope, self.level)
         level, a, b, c, d = self._paired(other)
         return Dual(a + c, b + d, level)
 
     def __mul__(self, other):
+        other = exact(other)
+        if getattr(other, "level", 0) < self.level:
+            return Dual(self.value * other, self.slope * other, self.level)
         level, a, b, c, d = self._paired(other)
         return Dual(a * c, a * d + b * c, level)
 
@@ -113,7 +121,7 @@ class Dual:
 
 def exact(number):
     r"""The number as a fraction, as which every float is one; a `Dual` as it is."""
-    return number if isinstance(number, Dual) else Fraction(number)
+    return number if type(number) in (Dual, Fraction) else Fraction(number)
 
 
 def base(number):
@@ -133,8 +141,9 @@ def draw(rng, *shape):
 
 
 def along(x, u, level=1):
-    r"""The array $x + u\epsilon$."""
-    return np.vectorize(lambda a, b: Dual(a, b, level), otypes=[object])(x, u)
+    r"""The array $x + u\epsilon$, whose entries are constants where u is 0."""
+    move = lambda a, b: Dual(a, b, level) if b else a  # noqa: E731
+    return np.vectorize(move, otypes=[object])(x, u)
 
 
 def slope(y, level=1):
