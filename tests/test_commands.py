@@ -475,7 +475,7 @@ def test_a_help_begins_with_the_sentence_by_which_the_command_is_listed(minigan,
         listed = minigan(*before, "--help")[1]
         for name in names:
             about = minigan(*before, name, "--help")[1].split("\n\n")[1]
-            (text,) = re.findall(rf"^    {name} +(\S.*)$", listed, re.M)
+            (text,) = re.findall(rf"^    {name}\s+(\S.*)$", listed, re.M)
             assert about == f"{text[0].upper()}{text[1:]}."
             assert text[0].islower()
 
