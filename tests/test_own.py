@@ -212,6 +212,25 @@ def test_how_data_were_understood_is_told(capsys, place, make):
     assert first.endswith(f": {told}")
 
 
+def test_many_classes_are_told_in_part_and_what_looks_like_pictures_too(capsys, place, ok):
+    words = [f"kind {letter}" for letter in "abcdefghijk"]
+    text("x.csv", table(1210, 1, "label,a", words))
+    assert main("train gan --data x.csv --steps 1 --out a".split()) == 0
+    told = "x: 1,210 points of 1 column, the 11 classes " + ", ".join(words[:10]) + ", ..."
+    assert capsys.readouterr().out.splitlines()[0] == told
+    text("flat.csv", table(4, 64, of=np.full((4, 64), 0.5)))
+    assert main("train gan --data flat.csv --steps 1 --out b".split()) == 0
+    told = [
+        "flat: 4 points of 64 columns, no labels",
+        "taken for points; --size 8 sees pictures in them",
+    ]
+    assert capsys.readouterr().out.splitlines()[:2] == told
+    config = json.loads((place / "b/config.json").read_text())
+    assert config["parameters"]["shift"] == 0.5
+    assert config["parameters"]["scale"] == 1.0  # the rows are all the same
+    assert ok("train gan --data flat.csv --steps 1 --out c --quiet") == ""
+
+
 # ---- what is refused, in one sentence each ----
 
 
@@ -258,6 +277,11 @@ def two_sizes(place):
 def beside(place):
     image(place / "m/a.png", pixels(9, 8))
     image(place / "m/cat/b.png", pixels(9, 8))
+
+
+def beside_splits(place):
+    for name in ("train/a", "test/a", "b"):
+        image(place / f"m/{name}.png", pixels(9, 8))
 
 
 def pipe(place):
@@ -344,6 +368,14 @@ BAD = {
     "images beside classes": (
         beside,
         "such as a.png beside subfolders such as cat/",
+    ),
+    "images beside train and test": (
+        beside_splits,
+        "such as b.png beside subfolders such as test/",
+    ),
+    "a quotation without an end": (
+        lambda p: text(p / "m/x.csv", '1,"' + "2" * 140_000 + "\n"),
+        "m/x.csv: truncated, or not a table of numbers (Error: field larger than ",
     ),
     "a pipe": (pipe, "m/a.png: expected a file, this is something else"),
     "a dangling link": (dangling, "cannot read /place/m/a.png: No such file or directory"),
@@ -724,8 +756,10 @@ def test_transparent_pixels_lie_on_the_background(place, background, level, mode
     found = only("m", background=background)[0]
     assert abs(found - [40, level, mixed]).max() <= 1
     told = load("m", background=background).source.told
-    assert told.startswith(
-        f"1 of them transparent in places, laid on {background} (--background"
+    other = {"white": "black", "black": "white"}[background]
+    assert told == (
+        f"1 of them transparent in places, laid on {background} "
+        f"(--background {other} for the other)"
     )
 
 
@@ -857,6 +891,11 @@ def test_a_folder_in_a_folder_is_gone_down_into(place):
     data = load("n")
     assert (len(data), data.source.names, data.name) == (2, ("a", "b"), "n")
     assert data.source.held_out(9).source.names == ("a", "b")
+    for split, n in (("train", 3), ("test", 2)):
+        for i in range(n):
+            image(Path("p") / split / f"{i}.png", pixels(2, 2))
+    data = load("p")
+    assert (len(data), data.labels, len(data.source.held_out(9))) == (3, None, 2)
     for name in ("train", "plane"):  # these are classes
         image(Path("o") / name / "0.png", pixels(2, 2))
     assert load("o").source.names == ("plane", "train")
@@ -1084,6 +1123,7 @@ def test_tables_are_read_as_programs_write_them(place, content):
         ("a,target\n1,5.0\n2,7.0\n3,5.0\n", [5, 7, 5], ()),
         ("a,kind\n1,b\n2,a\n3,b\n", [1, 0, 1], ("a", "b")),
         ("1,b\n2,a\n3,b\n", [1, 0, 1], ("a", "b")),
+        ("1,z\n2,e\u0301\n3,z\n", [0, 1, 0], ("z", "e\u0301")),  # in the order of é
         ('1,"b, c"\n2,a\n3,"b, c"\n', [1, 0, 1], ("a", "b, c")),
         ("a,label\n1,-1\n2,1\n3,-1\n", [0, 1, 0], ("-1", "1")),
         ("0,1,species\n1,1,b\n2,1,a\n3,1,b\n", [1, 0, 1], ("a", "b")),
@@ -1098,10 +1138,9 @@ def test_labels_are_found_in_tables(place, content, values, names):
 
 
 def test_labels_are_words_unless_they_are_whole_numbers_from_0(place):
-    text(
-        "x.csv", "label,a\n" + "".join(f"{word},1\n" for word in ("inf", "nan", "1e300", "2.0"))
-    )
-    assert load("x.csv").source.names == ("1e300", "2", "inf", "nan")
+    words = "1e300", "2.0", f"{2**53}.0", "inf", "nan"
+    text("x.csv", "label,a\n" + "".join(f"{word},1\n" for word in words))
+    assert load("x.csv").source.names == ("1e300", "2", *words[2:])
     text("x.csv", f"label,a\n{2**53 - 1}.0,1\n3,1\n")
     assert load("x.csv").classes == (3, 2**53 - 1)
 
