@@ -215,11 +215,11 @@ def test_how_data_were_understood_is_told(capsys, place, make):
 def test_many_classes_are_told_in_part_and_what_looks_like_pictures_too(capsys, place, ok):
     words = [f"kind {letter}" for letter in "abcdefghijk"]
     text("x.csv", table(1210, 1, "label,a", words))
-    assert main("train gan --data x.csv --steps 1 --out a".split()) == 0
+    assert main(["train", "gan", "--data", "x.csv", "--steps", "1", "--out", "a"]) == 0
     told = "x: 1,210 points of 1 column, the 11 classes " + ", ".join(words[:10]) + ", ..."
     assert capsys.readouterr().out.splitlines()[0] == told
     text("flat.csv", table(4, 64, of=np.full((4, 64), 0.5)))
-    assert main("train gan --data flat.csv --steps 1 --out b".split()) == 0
+    assert main(["train", "gan", "--data", "flat.csv", "--steps", "1", "--out", "b"]) == 0
     told = [
         "flat: 4 points of 64 columns, no labels",
         "taken for points; --size 8 sees pictures in them",
