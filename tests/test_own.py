@@ -1062,14 +1062,17 @@ def test_a_fraction_among_thousands_of_whole_numbers_makes_them_points(place):
     x[1400, 3] = 0.5
     np.save("x.npy", x)
     assert load("x.npy").image_shape is None
+    for brightest, shape in ((63, None), (64, (8, 8)), (255, (8, 8)), (256, None)):
+        np.save("x.npy", np.full((2, 64), brightest))
+        assert load("x.npy").image_shape == shape
 
 
 def test_arrays_are_scaled_from_their_middle(place):
-    blocks = pixels(3, 4, 4)
+    blocks = pixels(3, 4, 8)
     wide = np.zeros((3, 16, 40), np.uint8)
-    wide[:, :, 12:28] = blocks.repeat(4, 1).repeat(4, 2)
+    wide[:, :, 4:36] = blocks.repeat(4, 1).repeat(4, 2)
     np.save("x.npy", wide)
-    found = load("x.npy", size=4).x.reshape(blocks.shape)
+    found = load("x.npy", size=(4, 8)).x.reshape(blocks.shape)
     assert np.corrcoef(found.ravel(), blocks.ravel())[0, 1] > 0.97
     assert 0 <= found.min() <= found.max() <= 1
 
