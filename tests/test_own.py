@@ -1086,6 +1086,25 @@ def test_no_more_is_unpacked_than_is_declared(place):
     tracemalloc.stop()
 
 
+def test_what_the_memory_cannot_hold_is_not_begun(place, monkeypatch):
+    np.save("x.npy", np.ones((40, 2)))
+    np.save("p.npy", pixels(2, 9, 9))
+    text("t.csv", "1,2\n" * 50)
+    for name in "ab":
+        image(f"m/{name}.png", pixels(6, 6))
+    paths = {"x.npy": "x.npy: an array of (40, 2)", "p.npy": "p.npy: pictures (2, 9, 9)"}
+    paths |= {"t.csv": "t.csv: its numbers", "m": "2 images of 6 x 6"}
+    for memory in (1000, 10_000):
+        monkeypatch.setattr("minigan.arrays._memory", lambda memory=memory: memory)
+        for path, what in paths.items():
+            if memory > 1000:
+                load(path)
+                continue
+            with pytest.raises(minigan.MiniganError) as error:
+                load(path)
+            assert f"{what} would take 0 GB of memory; there are 0" in str(error.value)
+
+
 # ---- tables ----
 
 ROWS = [[1.5, 2, 3], [4, -5, 6e3]]
@@ -1167,6 +1186,9 @@ def test_pixels_without_a_header_begin_with_their_label(place):
     assert data.image_shape == (8, 8)
     assert [data.classes[j] for j in data.labels] == [3, 1, 3, 0]
     assert data.x == pytest.approx(rows[:, 1:] / 255)
+    text("few.csv", table(4, 5, of=rows[:, :5]))
+    assert load("few.csv").labels is None
+    assert load("few.csv").x.tolist() == rows[:, :5].tolist()
 
 
 def test_rows_that_may_be_pictures_are_told_of(place):
