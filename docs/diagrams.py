@@ -281,6 +281,7 @@ def passes():
     x = np.linspace(-1, 1, 8).view(Counted)
     theta, adam = x.copy(), Adam()
     adam.step(theta, x + 0)
+    adam.M, adam.V = adam.M.view(Counted), adam.V.view(Counted)
     sigmoid = Sigmoid()
     y = sigmoid.forward(x)
     jobs = (

@@ -134,7 +134,7 @@ class OfPictures(Layer):
     n: int
     piecewise_linear = True
 
-    def __init__(self, shape, k, kernel=4, stride=2, padding=1, beside=0):
+    def __init__(self, shape, k, kernel, stride, padding, beside=0):
         name = type(self).__name__
         shape = whole_numbers(f"{name}: shape", shape, "[1, inf)")
         if len(shape) not in (2, 3):

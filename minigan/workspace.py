@@ -227,8 +227,10 @@ def in_place(model, m):
     own |= {"G": property(lambda self: G), "D": property(lambda self: D)}
     own["z"] = aligned((m, model.n_noise), rows.dtype)
     if fast.njit:
-        for name in ("D_loss", "G_loss", "descend_G"):
-            own[name] = loops.with_loops(getattr(type(model), name))
+        methods = (
+            getattr(type(model), name, None) for name in ("D_loss", "G_loss", "descend_G")
+        )
+        own |= {method.__name__: loops.with_loops(method) for method in methods if method}
     game = object.__new__(type(type(model).__name__, (Joined, type(model)), own))
     object.__setattr__(game, "__dict__", vars(model))
     return game

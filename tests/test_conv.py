@@ -304,6 +304,11 @@ def test_sizes_that_make_no_convolution_are_refused(cls, wrong, message):
         cls(**given)
 
 
+def test_columns_beside_a_picture_are_counted_from_none():
+    with pytest.raises(MiniganError, match="^Conv: beside: must be at least 0, got -1"):
+        Conv((5, 4), 2, beside=-1)
+
+
 def test_a_layer_says_what_it_makes_of_what():
     assert repr(Conv((28, 28), 16, beside=10)) == (
         "Conv((28, 28, 1) to (14, 14, 16), kernel=4, stride=2, padding=1, beside=10)"

@@ -727,8 +727,8 @@ def test_an_unknown_name_is_told_the_known_ones():
     with pytest.raises(DataError) as error:
         load("cifar")
     assert str(error.value) == (
-        "data: expected mnist, mnist5k, ring, grid, a folder of images, or an .npz, .npy, .csv "
-        "or IDX file, got 'cifar'"
+        "data: expected mnist, mnist5k, stacked, ring, grid, a folder of images, or an .npz, "
+        ".npy, .csv or IDX file, got 'cifar'"
     )
 
 
@@ -982,7 +982,7 @@ def test_a_folder_that_has_gone_is_named_with_what_helps(tmp_path, function):
             function(name)
         assert str(error.value) == (
             f"data: there is no {name}, or not any more; name with --data where it is, or one "
-            "of mnist, mnist5k, ring, grid"
+            "of mnist, mnist5k, stacked, ring, grid"
         )
 
 

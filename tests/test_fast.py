@@ -330,6 +330,19 @@ def test_an_activations_dx_is_short_where_shapes_and_dtypes_are_alike(odd, how, 
 def test_an_activation_of_ones_own_has_its_own_dx(monkeypatch):
     spy, net, one = Spy(monkeypatch), network(Dense(3, 4), OwnSigmoid()), np.ones((5, 4))
     assert spy(net.dx, 2, one, one, one) == (1, 0)
+    y = np.full((5, 4), 0.25)
+    np.testing.assert_array_equal(net.tangent(2, one, one, y), y * (1 - y))
+
+
+@pytest.mark.parametrize(
+    ("module", "own"),
+    [("minigan", True), ("minigan.layers", True), ("minigan.lab.exact_layers", True)]
+    + [("minigans.layers", False), ("mine", False), ("mine.minigan", False)],
+)
+def test_a_class_is_this_librarys_by_the_package_that_it_stands_in(module, own):
+    kind = type("Kind", (), {"__module__": module})
+    assert fast.ours(kind) is own
+    assert fast.ours(Dense, kind) is own
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,24 @@ def test_a_slice_of_rows_and_a_transposed_matrix_are_read_as_they_lie():
 
 
 @needs_numba
+@pytest.mark.parametrize("name", ["_gather", "_scatter"])
+def test_the_loops_run_for_real_numbers_and_for_no_others(name, monkeypatch):
+    calls, loop = [], getattr(minigan.fast_conv, name)
+    monkeypatch.setattr(minigan.fast_conv, name, lambda *args: calls.append(1) or loop(*args))
+    plain = Patches(6, 5, 2, 4, 2, 1)
+    quick, method = FastPatches(*astuple(plain)), name.strip("_")
+    shape = (1, plain.n) if method == "gather" else (6, plain.width)
+    for array, so_far in (
+        (np.ones(shape, "f"), 1),
+        (np.ones(shape), 2),
+        (np.ones(shape, "D"), 2),
+    ):
+        found, expected = getattr(quick, method)(array), getattr(plain, method)(array)
+        np.testing.assert_array_equal(found, expected)
+        assert len(calls) == so_far
+
+
+@needs_numba
 @pytest.mark.parametrize("name", GAMES)
 def test_every_pass_but_the_joined_product_gives_the_same_bits(name):
     model, batches = game(name)

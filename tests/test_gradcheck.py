@@ -73,6 +73,30 @@ class GainedSoftplus:
         return self.dx(u, x, y, g)
 
 
+class GainedTanh:
+    """y = tanh(a x) with a gain of its own for each column: every pass reads the output."""
+
+    def __init__(self, n):
+        self.shapes = ((n,),)
+
+    def forward(self, x, a):
+        return array_namespace(x).tanh(a * x)
+
+    def dx(self, dy, x, y, a):
+        return dy * a * (1 - y * y)
+
+    def dparams(self, dy, x, y, a):
+        return (array_namespace(x).sum(dy * x * (1 - y * y), axis=0),)
+
+    def tangent(self, u, x, y, a):
+        return self.dx(u, x, y, a)
+
+    def tangent_dparams(self, dy, u, x, y, a):
+        """The tangent is u a (1 − y²), and y moves by x (1 − y²) with a."""
+        slope = (1 - y * y) * (1 - 2 * a * x * y)
+        return (array_namespace(x).sum(dy * u * slope, axis=0),)
+
+
 @st.composite
 def third_party(draw):
     """(layer, x, *parameters)"""
@@ -128,6 +152,7 @@ def test_eq53_central_differences_prove_smooth_layers_to_1e7(lib64, drawn):
         (SquaredGain(4), "dx dparams[0] tangent"),
         (ExpGain(4), "dx dparams[0] tangent"),  # whose gradient reads the output
         (PReLU(4), "dx dparams[0] tangent tangent_dparams[0]"),
+        (GainedTanh(4), "dx dparams[0] tangent tangent_dparams[0]"),
     ],
 )
 def test_a_layer_is_checked_for_what_it_has(layer, names):

@@ -133,8 +133,8 @@ def test_a_failure_is_shown_with_its_worst_entry_beneath():
     wrong = Check("b", "complex step", 0.5, "b[3]: 1 claimed, 2 measured", 1e-13)
     lines = list(table([Proof("(52)", "the one", right), Proof("(10)", "the other", wrong)]))
     assert lines[1:] == [
-        "(52)   the one                                   adjoint       0.0e+00  1e-13  pass",
-        "(10)   the other                                 complex step  5.0e-01  1e-13  FAIL",
+        "(52)   the one                                adjoint      0.0e+00  1e-13  pass",
+        "(10)   the other                              complex step 5.0e-01  1e-13  FAIL",
         "       b[3]: 1 claimed, 2 measured",
         "",
         "1 of 2 FAIL",

@@ -102,12 +102,12 @@ def proofs(dtype="float64", backend_name=None):
 
 def table(found):
     r"""The lines that show what was found, each failure with its worst entry under it."""
-    yield f"{'':7}{'derivative':<42}{'method':<14}{'worst':<9}{'limit':<7}".rstrip()
+    yield f"{'':7}{'derivative':<39}{'method':<13}{'worst':<9}{'limit':<7}".rstrip()
     for proof in found:
         check = proof.check
         number, verdict = proof.equation, "pass" if check.passed else "FAIL"
         yield (
-            f"{number:<7}{proof.what:<42}{check.method:<14}"
+            f"{number:<7}{proof.what:<39}{check.method:<13}"
             f"{check.error:<9.1e}{check.tolerance:<7.0e}{verdict}"
         )
         if not check.passed:
