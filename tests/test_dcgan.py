@@ -36,7 +36,7 @@ def shapes(image_shape, **options):
 )
 def test_eq50_a_picture_is_halved_while_it_has_eight_pixels_on_each_side(image_shape, made):
     assert shapes(image_shape) == made
-    few = [(h, w, 3 * channels // 16) for h, w, channels in made]
+    few = [(h, w, 3 * channels // 8) for h, w, channels in made]
     assert shapes(image_shape, channels=3) == few
 
 
