@@ -71,6 +71,7 @@ def test_a_number_stays_a_fraction_beside_floats_and_arrays():
     for made in (third + 0.5, 0.5 - third, 2 * third, third / 4, 1.0 / third, -third, third**3):
         assert type(made) is Number
     assert 0.5 - third == Fraction(1, 6)
+    assert third * np.float64(0.1) == Fraction(1, 3) * Fraction(0.1)
     assert (third * np.array([1, 0.5], object)).tolist() == [Fraction(1, 3), Fraction(1, 6)]
 
 
