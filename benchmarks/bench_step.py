@@ -2,10 +2,11 @@ r"""How long one training iteration takes: minigan, its matrix products alone, J
 
 The networks are the reference ones (G 100-128-128-784, D 784-128-128-1, float32, Adam). In one
 iteration noise and real rows are drawn, the generator takes a step, and the discriminator takes
-a step on the same fakes. With --game wgan the critic then takes four more,
-by RMSProp and clipping; r3gan is the relativistic game with R1 and R2, and r3gan-0 the same
-without them. Its floor is that of the GAN, so the quotient of the two columns "to floor" is
-what the penalties cost. Each contender runs in a process of its own; all are pinned to the same
+a step on the same fakes. --game cgan puts the one-hot class of each row beside it. With wgan
+the critic then takes four more steps, by RMSProp and clipping; with wgan-gp as many by Adam and
+the gradient penalty. r3gan is the relativistic game with R1 and R2, r3gan-0 the same without
+them. The products alone are those of the game: of the penalty too, where there is one.
+Each contender runs in a process of its own; all are pinned to the same
 cores and use the same number of threads. In each round every contender is timed once, one after
 another, and every ratio is taken within its round, so that a slow moment of the machine affects
 all alike.
@@ -23,6 +24,7 @@ examples:
   python benchmarks/bench_step.py -m 64 --rounds 50 --only minigan "JAX jit"
   python benchmarks/bench_step.py --json step.json --plot step.png
   python benchmarks/bench_step.py --game wgan -m 64
+  python benchmarks/bench_step.py --game wgan-gp -m 64 256
   python benchmarks/bench_step.py --game r3gan -m 64 256
   python benchmarks/bench_step.py --threads 2
   python benchmarks/bench_step.py -m 16 64 256 1024 4096 --only "minigan[fast]"
@@ -38,6 +40,9 @@ import resource
 import statistics
 import sys
 import time
+
+import kernels
+from job import GAMES
 
 CHECK_ROWS, TOLERANCE = 64, 1e-10  # of theta in float64
 
@@ -75,6 +80,8 @@ def worker(pipe, name, cores, threads, common):
             answer = run(contender, 5, common["backend"])
         elif what == "run":
             answer = run(contender, argument, common["backend"])
+        elif what == "kernels":
+            answer = kernels.of(name)
         elif what == "memory":
             answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         pipe.send(answer)
@@ -103,11 +110,9 @@ def three_iterations(contender, job):
     import numpy as np
     from contenders import numbers
 
-    rng, shape = numbers(4), (job.n_critic, CHECK_ROWS)
+    rng = numbers(4)
     for _ in range(3):
-        rows = rng.permutation(len(job.data))[: shape[0] * shape[1]].reshape(shape)
-        z = rng.standard_normal((*shape, 100), np.float32)
-        contender.step(z.astype(job.dtype), rows)
+        contender.step(*job.given(rng))
     return [np.array(theta, np.float64) for theta in contender.thetas()]
 
 
@@ -255,7 +260,7 @@ def parse_options():
     names += ["PyTorch eager", "PyTorch fused Adam", "torch.compile"]
     parser.add_argument("-m", type=int, nargs="+", default=[64, 256, 1024], help="batch sizes")
     parser.add_argument("--width", type=int, nargs="+", default=[128], help="hidden units")
-    parser.add_argument("--game", choices=["gan", "wgan", "r3gan", "r3gan-0"], default="gan")
+    parser.add_argument("--game", choices=list(GAMES), default="gan")
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--round-seconds", type=float, default=0.05, help="of each contender")
@@ -286,6 +291,9 @@ def main():
     asks = start(["floor", *options.only], cores, options.threads, common)
     if "floor" not in asks:
         sys.exit("nothing to compare with: the matrix products cannot run (see --backend)")
+    if options.backend == "numpy":
+        print(f"{'processor':20}{kernels.processor()}")
+        print("".join(f"{name:20}{ask('kernels')}\n" for name, ask in asks.items()))
     for width in options.width:
         for m in options.m:
             times = measure(

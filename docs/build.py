@@ -45,7 +45,9 @@ def main(out=DOCS / "_build", pyodide=None, playground=True):
         playground = runtime.brought(out / "playground", pyodide)
     written = [*book.read(), book.playground()] if playground else book.read()
     site = Site(written, book.in_tests())
-    pages = typeset([(page.slug, site.page(page)) for page in site.pages], site.formulas)
+    pages, styles = typeset(
+        [(page.slug, site.page(page)) for page in site.pages], site.formulas
+    )
     for slug, text in pages:
         (out / f"{slug}.html").write_text(text, "utf-8")
     index(site, out)
@@ -56,7 +58,7 @@ def main(out=DOCS / "_build", pyodide=None, playground=True):
     katex = NPM / "katex" / "dist"
     css = (katex / "katex.min.css").read_text("utf-8")
     css = re.sub(r',url\([^)]*\.(woff|ttf)\) format\("\w+"\)', "", css)
-    (out / "katex.css").write_text(css, "utf-8")
+    (out / "katex.css").write_text(css + styles, "utf-8")
     for font in (katex / "fonts").glob("*.woff2"):
         shutil.copy(font, out / "fonts")
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
@@ -82,13 +84,24 @@ def index(site, out):
     (out / "index.js").write_text(text, "utf-8")
 
 
-def lean(formula):
-    """A formula without the copy of its source that KaTeX keeps in each."""
-    return re.sub(r"<annotation.*?</annotation>", "", formula, flags=re.S)
+def lean(formula, names):
+    """A formula without the copy of its source that KaTeX keeps in each, and without its
+    inline styles: {style: the class that stands for it} are in `names`, where new ones go.
+    """
+
+    def named(match):
+        name = names.setdefault(match[2], f"k{len(names)}")
+        return f' class="{" ".join(filter(None, (match[1], name)))}"'
+
+    formula = re.sub(r"<annotation.*?</annotation>", "", formula, flags=re.S)
+    formula = formula.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
+    return re.sub(r'(?: class="([^"]*)")? style="([^"]*)"', named, formula)
 
 
 def typeset(pages, formulas):
-    """The pages with formula i in place of its mark; exits, naming the first that fails."""
+    """The pages with formula i in place of its mark, and the styles that the formulas need as
+    rules of CSS; exits, naming the first formula that fails.
+    """
     asked = json.dumps([{"tex": tex, "display": display} for _, tex, display in formulas])
     node = ["node", DOCS / "render.mjs"]
     run = subprocess.run(node, input=asked, capture_output=True, text=True, encoding="utf-8")
@@ -98,10 +111,13 @@ def typeset(pages, formulas):
     for (slug, tex, _), answer in zip(formulas, answers):
         if "error" in answer:
             sys.exit(f"page {slug}: {answer['error']}\n  in the formula ${tex}$")
+    names = {}
+    made = [lean(answer["html"], names) for answer in answers]
+    rules = ((name, style.replace(";", "!important;")) for style, name in names.items())
     return [
-        (slug, re.sub("\x02(\\d+)\x03", lambda mark: lean(answers[int(mark[1])]["html"]), text))
+        (slug, re.sub("\x02(\\d+)\x03", lambda mark: made[int(mark[1])], text))
         for slug, text in pages
-    ]
+    ], "".join(f".katex .{name}{{{style}}}" for name, style in rules)
 
 
 if __name__ == "__main__":

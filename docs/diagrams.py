@@ -4,7 +4,7 @@ import figures
 import numpy as np
 from drawing import Drawing, Panel, sign
 
-from minigan import Adam, Batches, Dense, LeakyReLU, Network, Sigmoid
+from minigan import R3GAN, Adam, Batches, Dense, LeakyReLU, Network, Sigmoid
 from minigan.penalty import gradient_penalty
 
 SUB = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -281,6 +281,7 @@ def passes():
     x = np.linspace(-1, 1, 8).view(Counted)
     theta, adam = x.copy(), Adam()
     adam.step(theta, x + 0)
+    adam.M, adam.V = adam.M.view(Counted), adam.V.view(Counted)
     sigmoid = Sigmoid()
     y = sigmoid.forward(x)
     jobs = (
@@ -368,6 +369,42 @@ def transport():
     )
 
 
+def halves():
+    """The players of chapter 14 on the digits: D from left to right, G from right to left."""
+    draw, xs = Drawing(480, 286), (62, 186, 290, 372, 444)
+    model = R3GAN(network="conv", image_shape=(28, 28), G_hidden=(128,), D_hidden=(128,))
+    for player, cls, middle, way in (("D", "data", 74, 1), ("G", "tangent", 206, -1)):
+        layers = [
+            layer for layer in getattr(model, player).layers if getattr(layer, "shapes", ())
+        ]
+        layers = layers[::way]  # from the picture to the score, or to the noise
+        sizes = [layer.larger for layer in layers[:2]] + [layers[1].smaller]
+        sizes += [(layers[2].n, layers[2].k)[::way][1:], (layers[3].n, layers[3].k)[::way][1:]]
+        for x, (*sides, k) in zip(xs, sizes):
+            side = 3 * sides[0] if sides else 6
+            tall = side if sides else 12 + 30 * (k > 1)
+            for behind in (8, 4, 0)[0 if k > 1 and sides else 2 :]:
+                at = x - side / 2 + behind, middle - tall / 2 - behind
+                draw.rect("node", *at, side, tall, 2)
+            name = " × ".join(map(str, (*sides, k) if k > 1 and sides else sides or [k]))
+            draw.text(x, middle + 64, name, "ink")
+        gaps = (106, 158), (220, 272), (314, 362), (382, 434)
+        for (a, b), layer in zip(gaps, layers):
+            begin, end = ((a, middle), (b, middle))[::way]
+            draw.arrow(cls, begin, end, 8)
+            names = {"Conv": "Conv", "ConvTranspose": "Convᵀ", "Dense": "Dense"}
+            draw.text((a + b) / 2, middle - 9, names[type(layer).__name__], cls)
+        draw.text(14, middle - 44, player, cls)
+    draw.text(430, 108, "score", "small")
+    draw.text(430, 240, "noise", "small")
+    return draw.svg(
+        "Both players of convolutions, for digits",
+        "D goes from 28 by 28 pixels to 14 by 14 with 8 channels, to 7 by 7 with 16, to 128 "
+        "units and to one score. Below it G goes the same way back, from 100 numbers of noise "
+        "to 128 units, 7 by 7, 14 by 14 and a picture of 28 by 28.",
+    )
+
+
 DIAGRAMS = {
     "dense-flow": dense_flow,
     "two-by-two": two_by_two,
@@ -377,5 +414,6 @@ DIAGRAMS = {
     "batches": batches,
     "passes": passes,
     "chain": chain,
+    "halves": halves,
     "transport": transport,
 }

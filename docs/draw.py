@@ -1,7 +1,7 @@
 """Draws every figure of the book that code draws: python docs/draw.py
 
 The numbers come from the library, at once or as they were kept: docs/effects.py and
-docs/trained.py measure what takes longer, and docs/zoo.py draws its own table.
+docs/trained.py and docs/seen.py measure what takes longer, and docs/zoo.py draws its own table.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import curves
 import diagrams
 import effects
 import figures
+import seen
 import trained
 
 
@@ -21,6 +22,7 @@ def drawings():
     kept = json.loads(effects.KEPT.read_text("utf-8"))
     found = figures.MEASURED | curves.CURVES | diagrams.DIAGRAMS
     found |= {name: functools.partial(trained.drawn, name) for name in trained.TRAINED}
+    found |= {name: functools.partial(seen.drawn, name) for name in seen.SEEN}
     found |= {f"bug-{c}": functools.partial(effects.draw, c, kept) for c in effects.CHAPTERS}
     return found
 

@@ -38,6 +38,13 @@ class Drawing:
             f'height="{height:.1f}"{corner}/>'
         )
 
+    def image(self, png, x, y, width, height):
+        """A PNG in base64, whose ink is black by day and white by night."""
+        self.parts.append(
+            f'<image href="data:image/png;base64,{png}" x="{x:.1f}" y="{y:.1f}" '
+            f'width="{width:.1f}" height="{height:.1f}"/>'
+        )
+
     def text(self, x, y, text, cls="", anchor="middle", turned=False):
         turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turned else ""
         cls = f' class="{cls}"' if cls else ""

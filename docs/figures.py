@@ -156,6 +156,63 @@ def dirac_eigenvalues():
     return svg(title, about, 640, 492, parts)
 
 
+def patches():
+    """A picture of nine pixels, the matrix of its four patches, and what becomes of them."""
+    parts, kinds = [], ("data", "delta", "tangent", "ink")
+    tall, cell = 4 * 36, 36
+
+    def square(x, y, text, cls=""):
+        box = f'<path class="{cls or "grid"}" d="M{x} {y}h{cell}v{cell}h-{cell}z"/>'
+        label = f'<text class="name" x="{x + cell / 2:g}" y="{y + cell / 2:g}" dy="5"'
+        parts.extend([box, f'{label} text-anchor="middle">{text}</text>'])
+
+    def title(x, text, y=30):
+        parts.append(f'<text x="{x:g}" y="{y}" text-anchor="middle">{text}</text>')
+
+    title(74, "x")
+    for i in range(9):
+        square(20 + cell * (i % 3), 68 + cell * (i // 3), i + 1)
+    for place, cls in enumerate(kinds):
+        x, y = 20 + cell * (place % 2), 68 + cell * (place // 2)
+        inset = 4 + 2 * place
+        side = 2 * cell - 2 * inset
+        parts.append(
+            f'<path class="{cls}" d="M{x + inset} {y + inset}h{side}v{side}h-{side}z"/>'
+        )
+    title(262, "X, a patch in each row")
+    for place, cls in enumerate(kinds):
+        for at in range(4):
+            pixel = place + place // 2 + at + at // 2 + 1
+            square(190 + cell * at, 50 + cell * place, pixel)
+        y = 50 + cell * place
+        parts.append(f'<path class="{cls}" d="M188 {y + 3}v{cell - 6}"/>')
+    title(356, "·", 50 + tall / 2 + 5)
+    title(394, "W")
+    for at, name in enumerate(("00", "01", "10", "11")):
+        square(376, 50 + cell * at, f'<tspan>W</tspan><tspan font-size="10">{name}</tspan>')
+    title(434, "+ b =", 50 + tall / 2 + 5)
+    title(506, "y")
+    for place, cls in enumerate(kinds):
+        square(470 + cell * (place % 2), 86 + cell * (place // 2), "", cls)
+    for start, end, word, y, cls in (
+        (132, 180, "gather", 116, "data"),
+        (180, 132, "scatter", 150, "delta"),
+    ):
+        tip = 5 if end > start else -5
+        arrow = f"M{start} {y}H{end}m{-tip} -4l{tip} 4l{-tip} 4"
+        parts.append(f'<path class="{cls}" d="{arrow}"/>')
+        parts.append(
+            f'<text class="{cls}" x="156" y="{y - 8 if end > start else y + 18}" '
+            f'text-anchor="middle" font-size="12">{word}</text>'
+        )
+    about = (
+        "A picture of 3 by 3 pixels, numbered 1 to 9, in which four overlapping squares of 2 "
+        "by 2 are outlined. Beside it a matrix with a row for each: 1 2 4 5, 2 3 5 6, 4 5 7 8 "
+        "and 5 6 8 9. Times a column of four weights it gives the four numbers of the output."
+    )
+    return svg("A convolution is a product of patches and weights", about, 560, 212, parts)
+
+
 def mpi_speedup():
     """How many times as fast two processes are, by the model and as measured."""
     page = run("mpi")
@@ -178,6 +235,7 @@ def mpi_speedup():
 
 
 MEASURED = {
+    "patches": patches,
     "mpi-speedup": mpi_speedup,
     "stall": stall,
     "dirac-paths": dirac_paths,

@@ -62,6 +62,16 @@ OPENINGS = {
         "A game of two numbers, played by R3GAN: how far the players are from their "
         "equilibrium. The penalties R1 and R2 bring them to rest.",
     ),
+    "conv": (
+        "patches",
+        "A picture of 3 × 3 pixels and a kernel of 2 × 2: four patches, each a row of X. Pixel "
+        "5 is in all four, each time in another column, where another weight meets it.",
+    ),
+    "dcgan": (
+        "halves",
+        "Both players for the digits, read from left to right and from right to left. The "
+        "convolutions of G are those of D, each transposed.",
+    ),
     "measure": (
         "step-sizes",
         "The derivative of $x^4$ at 1.1, measured in three ways. A difference quotient has a "
@@ -92,6 +102,11 @@ OPENINGS = {
         "batches",
         "What `Batches` gives. The rows of a batch are gathered straight into the upper half "
         "of D's input; the lower half is where G writes.",
+    ),
+    "fast_conv": (
+        "patches",
+        "The copies that are made sooner here. Two pixels of a patch that stand side by side "
+        "are neighbours in the picture as well, so a line of a patch is copied in one piece.",
     ),
     "training": (
         "record",

@@ -9,7 +9,9 @@ from .lab import signals as _signals  # first: Ctrl-C may come while NumPy is im
 # isort: split
 from .arrays import array_namespace, asarray_like, backend, to_numpy
 from .cgan import CGAN, conditional
+from .conv import Conv, ConvTranspose
 from .data import Batches, Dataset
+from .dcgan import NETWORKS
 from .errors import (
     BackendError,
     CheckpointError,

@@ -104,7 +104,7 @@ def conditional(game: type[Game]) -> type:
             return cls
     about = {"__doc__": f"{game.__name__}, conditional.", "__module__": game.__module__}
     cls = type(f"Conditional{game.__name__}", (Conditional, game), about)
-    return _kept.setdefault(game, dataclass(eq=False, kw_only=True, repr=False)(cls))
+    return _kept.setdefault(game, dataclass(eq=False, repr=False)(cls))
 
 
 _kept: dict[type, type] = {}  # a class that nothing refers to would be made anew

@@ -1,4 +1,4 @@
-r"""Chapter 15. Data: rows to imitate, and batches of them.
+r"""Chapter 17. Data: rows to imitate, and batches of them.
 
     data = Dataset(x, labels, image_shape=(28, 28))
     for x, labels in Batches(data, 64):

@@ -36,12 +36,12 @@ class DivergedError(MiniganError):
 
 
 def parameter(
-    default: Any, text: str, within: str | tuple | None = None, fixed: bool = False
+    default: Any, text: str, within: str | tuple | dict | None = None, fixed: bool = False
 ) -> Any:
     r"""A field of a `Checked` dataclass that says what it means and which values it may have.
 
     text : one line; it becomes the help of the command line's option
-    within : an interval of numbers such as "[0, 1)", or a tuple of the words allowed
+    within : an interval of numbers such as "[0, 1)", or the words allowed
     fixed : whether what is made of it stays as it is, so that it cannot be changed later
 
     The default's type is the parameter's.

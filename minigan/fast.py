@@ -1,4 +1,4 @@
-r"""Chapter 17. The same numbers sooner: networks and optimisers that use the loops.
+r"""Chapter 19. The same numbers sooner: networks and optimisers that use the loops.
 
 A network and an optimiser keep their meaning and their memory, and take shorter ways. Anything
 else (a layer of another type, another dtype or shape) falls back to the plain chapters.
@@ -158,7 +158,7 @@ FAST = {Network: FastNetwork, RMSProp: FastRMSProp, Adam: FastAdam}
 def ours(*classes):
     r"""Whether all classes are this library's, and a reader has exchanged no method of them."""
     methods = [m for cls in classes for m in vars(cls).values() if isfunction(m)]
-    packages = {part.__module__.partition(".")[0] for part in (*classes, *methods)}
+    packages = {str(part.__module__).partition(".")[0] for part in (*classes, *methods)}
     return packages <= {"minigan", "dataclasses"}
 
 

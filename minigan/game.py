@@ -22,6 +22,11 @@ from .arrays import array_namespace
 from .players import Players
 
 
+def move(mean, part, theta):
+    r"""A part of the way from a mean to theta, in place: (19a)."""
+    mean += part * (theta - mean)
+
+
 @dataclass(eq=False, kw_only=True, repr=False)
 class Game(Players):
     r"""The part that every GAN shares; a subclass adds `D_loss`, `G_loss` and `report`."""
@@ -72,12 +77,15 @@ class Game(Players):
         self.G_optimizer.step(self.G.theta, dtheta)
         if self.G_average:
             t, mean = self.G_optimizer.t, self.G_average.theta
-            mean += (1 - min(self.ema_decay, t / (t + 9))) * (self.G.theta - mean)
+            move(mean, 1 - min(self.ema_decay, t / (t + 9)), self.G.theta)
 
     def add_penalty(self, dtheta, x, x_fake, c, rng):
-        r"""D's whole gradient, and the penalty's value or None."""
+        r"""D's whole gradient, in the place of the loss's, and the penalty's value or None."""
         penalty = self.penalty(x, x_fake, c, rng)
-        return (dtheta + penalty[1], penalty[0]) if penalty else (dtheta, None)
+        if penalty is None:
+            return dtheta, None
+        dtheta += penalty[1]
+        return dtheta, penalty[0]
 
     def descend_D(self, dtheta):
         r"""The end of D's step: the optimiser, then the constraint."""

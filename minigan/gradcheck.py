@@ -1,6 +1,6 @@
-r"""Chapter 14. How a derivative is proven.
+r"""Chapter 16. How a derivative is proven.
 
-Each check compares what a backward pass claims with what chapter 13 measures, and says how far
+Each check compares what a backward pass claims with what chapter 15 measures, and says how far
 the two are apart: the relative error of norms $\|a - b\| / \max(\|a\|, \|b\|)$, since single
 entries may be lost in rounding and norms are not. A check that fails also says what is
 wrong, if a simple hypothesis explains the numbers; `minigan.lab.diagnosis` tries them.
@@ -162,7 +162,7 @@ def check_layer(
 
 
 def check_adjoint(name: str, v: Array, Ju: Array, JTv: Array, u: Array) -> Check:
-    r"""(45) $\langle v, Ju\rangle = \langle J^\top v, u\rangle$, relative to $\|v\|\|Ju\|$."""
+    r"""(52) $\langle v, Ju\rangle = \langle J^\top v, u\rangle$, relative to $\|v\|\|Ju\|$."""
     limit = tolerance_for("adjoint", u)
     v, Ju, JTv, u = (np.asarray(to_numpy(a), dtype=float).ravel() for a in (v, Ju, JTv, u))
     forward, backward = v @ Ju, JTv @ u

@@ -42,6 +42,7 @@ class Layer:
     n: int | None = None  # the columns of x that it takes; None: any number
     kink: float | None = None  # the value of x at which the slope jumps, if there is one
     piecewise_linear = False  # whether the slope is constant between its jumps
+    fans: tuple[float, float] = (1, 1)  # terms in a column of y, and columns of y with one of x
 
     def __repr__(self):
         values = {name: v for name, v in vars(self).items() if name != "shapes"}
@@ -67,6 +68,11 @@ class Dense(Layer):
         self.shapes = ((self.n, self.k), (self.k,))
         if not truth("Dense: bias", bias):
             self.bias, self.shapes = False, self.shapes[:1]
+
+    @property
+    def fans(self):
+        r"""n terms are summed in a column of y, and k columns of y have x's as a term."""
+        return self.n, self.k
 
     def forward(self, x, W, b=None):
         y = x @ W

@@ -1,4 +1,4 @@
-r"""Chapter 16. The lines between the matrix products, compiled.
+r"""Chapter 18. The lines between the matrix products, compiled.
 
 NumPy runs one operation at a time over whole arrays: Adam's three equations are ten passes
 over memory. A compiler makes one of them. This file writes the elementwise lines of earlier
@@ -6,13 +6,18 @@ chapters once more, entry by entry, and derives nothing. Each loop performs the 
 its definition in the definition's order, so its result is the same to the last bit, and a run
 begun with Numba may go on without it.
 
-Two chapters use the loops: 17 in networks and optimisers that anybody may call, whose arrays
-are then the caller's; 18 in the iterations of `train`, whose arrays are overwritten in place.
+Two chapters use the loops: 19 in networks and optimisers that anybody may call, whose arrays
+are then the caller's; 20 in the iterations of `train`, whose arrays are overwritten in place,
+and where the games' own methods take the loops of the losses and of the average.
 """
 
 import contextlib
+from inspect import isfunction
+from types import FunctionType
 
 import numpy as np
+
+from . import game, losses
 
 
 def _compiler():
@@ -118,6 +123,71 @@ def adam(theta, M, V, g, beta1, beta2, rate, eps):
         M[i] = beta1 * M[i] + g[i]
         V[i] = beta2 * V[i] + g[i] * g[i]
         theta[i] -= rate * M[i] / (np.sqrt(V[i]) + eps)
+
+
+@loop
+def exponent(s, e):
+    r"""$-|s|$, whose exponential is e in (4)."""
+    for i in range(s.size):
+        e[i] = -s[i] if s[i] > 0 else s[i]
+
+
+@loop
+def cross_entropy(s, e, t, u, m, loss, ds):
+    r"""(4), the place of $\ell$ holding $\log(1 + e)$, and (4a), u being $1 - t$."""
+    one = s.dtype.type(1)
+    for i in range(s.size):
+        if s[i] > 0:
+            loss[i] = u * s[i] + loss[i]
+            ds[i] = (u - t * e[i]) / (one + e[i]) / m
+        else:
+            loss[i] = -t * s[i] + loss[i]
+            ds[i] = (u * e[i] - t) / (one + e[i]) / m
+
+
+def bce_with_logits(s, t):
+    r"""(4) and (4a); exponential and logarithm are NumPy's, and so is the sum."""
+    m, number = len(s), s.dtype.type
+    loss, ds, e = np.empty((3, *s.shape), s.dtype)
+    flat = [array.reshape(-1) for array in (s, e, loss, ds)]
+    exponent(*flat[:2])
+    np.exp(e, out=e)
+    np.log1p(e, out=loss)
+    cross_entropy(*flat[:2], number(t), number(1 - t), number(m), *flat[2:])
+    return np.sum(loss) / m, ds
+
+
+def relativistic(s, t):
+    r"""(7) and (7a)."""
+    return bce_with_logits(s - t, 1.0)
+
+
+@loop
+def average(mean, part, theta):
+    r"""(19a)."""
+    for i in range(mean.size):
+        mean[i] += part * (theta[i] - mean[i])
+
+
+def move(mean, part, theta):
+    r"""(19a)."""
+    average(mean, mean.dtype.type(part), theta)
+
+
+LOOPS = {
+    losses.bce_with_logits: bce_with_logits,
+    losses.relativistic: relativistic,
+    game.move: move,
+}
+
+
+def with_loops(method):
+    r"""A method of a game, in which functions of earlier chapters are those of this file."""
+    names = method.__globals__
+    known = {name: f for name, f in names.items() if isfunction(f) and f in LOOPS}
+    compiled = {name: LOOPS[f] for name, f in known.items()}
+    code, name, defaults = method.__code__, method.__name__, method.__defaults__
+    return FunctionType(code, names | compiled, name, defaults, method.__closure__)
 
 
 # ---- in place ----

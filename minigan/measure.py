@@ -1,4 +1,4 @@
-r"""Chapter 13. How a derivative is measured.
+r"""Chapter 15. How a derivative is measured.
 
 A backward pass is a claim: this array is $\partial L/\partial x$. The claim is tested
 against the forward pass alone, which knows nothing of derivatives, in three ways.
@@ -6,7 +6,7 @@ against the forward pass alone, which knows nothing of derivatives, in three way
 **Complex step**, the reference. For f analytic, Taylor's series along $i h u$ is
 $f(x + ihu) = f(x) + ih\,f'(x)u - \tfrac{h^2}{2} f''(x)[u, u] - \dots$, and so
 
-(44) $f'(x)u = \dfrac{\mathrm{Im}\, f(x + ihu)}{h} + O(h^2)$
+(51) $f'(x)u = \dfrac{\mathrm{Im}\, f(x + ihu)}{h} + O(h^2)$
 
 Nothing is subtracted, so nothing cancels: with $h = 10^{-30}$ the error term is
 $10^{-60}$ and the answer is exact to rounding.
@@ -14,11 +14,11 @@ $10^{-60}$ and the answer is exact to rounding.
 **Adjoint test.** Forward mode carries a step u to $J u$, backward mode carries a delta v to
 $J^\top v$, and the two can only agree if both are right:
 
-(45) $\langle v, J u\rangle = \langle J^\top v, u\rangle$ for every u and v
+(52) $\langle v, J u\rangle = \langle J^\top v, u\rangle$ for every u and v
 
 **Central difference**, for code that cannot take complex numbers.
 
-(46) $f'(x)u = \dfrac{f(x + hu) - f(x - hu)}{2h} + O(h^2)$
+(53) $f'(x)u = \dfrac{f(x + hu) - f(x - hu)}{2h} + O(h^2)$
 
 Rounding adds an error of $\varepsilon/h$, ε being the dtype's precision; the sum of the two is
 least near $h = \varepsilon^{1/3}$, where it is about $\varepsilon^{2/3}$. The step
@@ -40,7 +40,7 @@ TOLERANCE_32 = {"complex step": 1e-5, "adjoint": 1e-5, "central difference": 1e-
 
 
 def complex_step(f: Callable, x: Array, u: Array) -> Array:
-    r"""(44) The derivative of f at x along u; x and u real, of one shape."""
+    r"""(51) The derivative of f at x along u; x and u real, of one shape."""
     xp, moved = array_namespace(x, u), to_complex(x) + 1j * H * to_complex(u)
     try:
         return xp.imag(f(moved)) / H
@@ -52,7 +52,7 @@ def complex_step(f: Callable, x: Array, u: Array) -> Array:
 
 
 def central_difference(f: Callable, x: Array, u: Array) -> Array:
-    r"""(46) The same from two real evaluations, $h = \varepsilon^{1/3}$ for x's dtype."""
+    r"""(53) The same from two real evaluations, $h = \varepsilon^{1/3}$ for x's dtype."""
     h = step_size(x)
     return (f(x + h * u) - f(x - h * u)) / (2 * h)
 
@@ -107,7 +107,7 @@ def require_floats(*arrays):
 
 
 def avoid_kink(layer, x, method):
-    r"""Raises MiniganError if an entry of x is so near the layer's bend that (46) straddles it,
+    r"""Raises MiniganError if an entry of x is so near the layer's bend that (53) straddles it,
     or, for the complex step, exactly on it.
     """
     kink = getattr(layer, "kink", None)

@@ -24,7 +24,7 @@ from html import escape
 
 import numpy as np
 
-from .arrays import Array, array_namespace, asarray_like, check_memory
+from .arrays import Array, array_namespace, asarray_like, check_memory, copied
 from .errors import MiniganError, whole_number, word
 from .layers import Dense, LeakyReLU, Sigmoid, mixing, require
 
@@ -216,21 +216,23 @@ def check_unbiased(name, network, game):
         )
 
 
-def he(rng, n, k):
+def he(rng, n, k, shape=None):
     r"""(14) $W_{pj} \sim \mathcal N(0, 2/n)$ keeps the size of x through Dense and ReLU.
 
+    shape : of W, if it is not (n, k): n is then the number of terms in a column of y
     Source: He et al. (2015), Delving deep into rectifiers, equation 10.
     """
-    return rng.standard_normal((n, k)) * math.sqrt(2 / n)
+    return rng.standard_normal(shape or (n, k)) * math.sqrt(2 / n)
 
 
-def glorot(rng, n, k):
+def glorot(rng, n, k, shape=None):
     r"""(15) $W_{pj} \sim \mathcal U(-a, a)$, $a = \sqrt{6/(n + k)}$.
 
+    shape : of W, if it is not (n, k): k is then the number of columns of y with one of x
     Source: Glorot & Bengio (2010), Understanding the difficulty of training deep
     feedforward neural networks, equation 16.
     """
-    return rng.uniform(-1, 1, (n, k)) * math.sqrt(6 / (n + k))
+    return rng.uniform(-1, 1, shape or (n, k)) * math.sqrt(6 / (n + k))
 
 
 INITS = {"he": he, "glorot": glorot}
@@ -272,13 +274,19 @@ def mlp(
     sizes = [whole_number("sizes", size) for size in sizes]
     if len(sizes) < 2:
         raise MiniganError(f"sizes: expected at least two widths, got {sizes}")
-    draw = INITS[word("init", init, tuple(INITS))]
-    layers = mlp_layers(sizes, slope, output, bias)
-    dense = [layer for layer in layers if isinstance(layer, Dense)]
-    size = sum(math.prod(shape) for layer in dense for shape in layer.shapes)
-    check_memory(f"a network of the widths {' '.join(map(str, sizes))}", 40 * size)
+    word("init", init, tuple(INITS))
+    return drawn(mlp_layers(sizes, slope, output, bias), rng, init, dtype, like)
+
+
+def drawn(layers, rng, init, dtype, like=None):
+    r"""The network of these layers, weights drawn in their order by `INITS[init]`, biases 0."""
+    made = [layer for layer in layers if getattr(layer, "shapes", ())]
+    size = sum(math.prod(shape) for layer in made for shape in layer.shapes)
+    widths = [*(layer.n for layer in made), made[-1].shapes[-1][-1]]
+    check_memory(f"a network of the widths {' '.join(map(str, widths))}", 40 * size)
     parts = []
-    for layer in dense:
-        parts += [draw(rng, layer.n, layer.k).ravel(), np.zeros(layer.k * layer.bias)]
+    for layer in made:
+        W, *b = layer.shapes
+        parts += [INITS[init](rng, *layer.fans, W).ravel(), *map(np.zeros, b)]
     theta = np.concatenate(parts).astype(dtype)
-    return Network(layers, theta if like is None else asarray_like(theta, like))
+    return Network(layers, copied(theta if like is None else asarray_like(theta, like)))

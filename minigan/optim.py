@@ -7,7 +7,7 @@ and all of them descend: `step` changes `theta` in place. What an optimiser reme
 
 from collections.abc import Callable
 
-from .arrays import Array, array_namespace
+from .arrays import Array, array_namespace, copied
 from .errors import MiniganError, real_number
 
 
@@ -33,20 +33,20 @@ class Optimizer:
             raise MiniganError(f"dtheta: expected shape {theta.shape}, got {dtheta.shape}")
         if self.t == 0:
             for slot in self.slots:
-                setattr(self, slot, xp.zeros_like(theta))
+                setattr(self, slot, copied(xp.zeros_like(theta)))
         self.t += 1
         self.lr = float(self.lr)  # a NumPy float64 would make float32 arrays double
         self.update(theta, dtheta)
 
     def state(self) -> dict:
         r"""What must be kept to go on later: t, and after the first step the averages."""
-        return {"t": self.t} | {slot: _copy(getattr(self, slot)) for slot in self._averages()}
+        return {"t": self.t} | {slot: copied(getattr(self, slot)) for slot in self._averages()}
 
     def load_state(self, state: dict) -> None:
         r"""Go on from a `state`, its arrays being in the library of theta."""
         self.t = state["t"]
         for slot in self._averages():
-            setattr(self, slot, _copy(state[slot]))
+            setattr(self, slot, copied(state[slot]))
 
     def _averages(self):
         return self.slots if self.t else ()
@@ -58,10 +58,6 @@ class Optimizer:
     def __repr__(self):
         settings = ", ".join(f"{name}={value:g}" for name, value in self.settings().items())
         return f"{type(self).__name__}({settings}), {self.t:,} steps taken"
-
-
-def _copy(array):
-    return array_namespace(array).asarray(array, copy=True)
 
 
 class SGD(Optimizer):

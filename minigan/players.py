@@ -9,13 +9,22 @@ from dataclasses import InitVar, dataclass
 
 import numpy as np
 
-from .arrays import asarray_like, backend, check_memory, stream, to_numpy
+from .arrays import asarray_like, backend, check_memory, copied, stream, to_numpy
 from .errors import Checked, MiniganError, fixed, parameter, whole_number, word
 from .layers import Sigmoid
-from .network import INITS, OUTPUTS, Network, check_player, check_unbiased, mlp
+from .network import (
+    INITS,
+    OUTPUTS,
+    Network,
+    check_player,
+    check_unbiased,
+    drawn,
+    mlp_layers,
+)
 from .optim import Adam, Optimizer
 
 DTYPES = "float32", "float64", "complex128"
+NETWORKS: dict = {}  # {name: the layers of a game's two players}; chapter 14 adds to them
 RATES = {"lr": "G_optimizer", "D_lr": "D_optimizer"}  # of a game, and which optimiser's each is
 
 
@@ -57,15 +66,19 @@ class Rated(Checked):
 class Players(Rated):
     r"""G and D, each with its optimiser, and the moving average of G.
 
-    The networks are multilayer perceptrons of the widths below, unless they are given as G
-    and D: a `Network` from noise to data, and one from data to one score per row. What they
-    were made of is fixed; every other parameter may be changed at any time.
+    The networks are multilayer perceptrons of the widths below, or such as chapter 14 makes
+    for pictures, unless they are given as G and D: a `Network` from noise to data, and one from
+    data to one score per row. What they were made of is fixed; every other parameter may be
+    changed at any time.
     """
 
     n_data: int = fixed(784, "width of a data row, such as 784 for the digits", "[1, inf)")
     n_noise: int = fixed(100, "width of the noise z", "[1, inf)")
+    network: str = fixed("mlp", "kind of both networks: mlp, or conv for pictures", NETWORKS)
     G_hidden: tuple = fixed((128, 128), "widths of the generator's layers", "[1, inf)")
     D_hidden: tuple = fixed((128, 128), "widths of the discriminator's layers", "[1, inf)")
+    channels: int = fixed(8, "of conv: channels of the largest layer; they double", "[1, inf)")
+    image_shape: tuple = fixed((), "of conv: height, width and channels of a row", "[1, inf)")
     slope: float = fixed(0.2, "slope of LeakyReLU below zero; 0 is ReLU", "[0, 1)")
     output: str = fixed(
         "sigmoid", "the generator's last layer: sigmoid for data in [0, 1]", tuple(OUTPUTS)
@@ -93,13 +106,12 @@ class Players(Rated):
 
     def __post_init__(self, G, D):
         self.take_widths(G, D)
-        like, sizes = backend(self.backend).zeros(0), self.sizes()
-        make = {"slope": self.slope, "init": self.init, "dtype": self.dtype, "like": like}
+        like, layers = backend(self.backend).zeros(0), {} if G and D else self.layers()
+        make = self.init, self.dtype, like
         of_G, of_D = (stream(self.seed, f"weights of {player}") for player in "GD")
-        self.G = G or mlp(sizes["G"], of_G, output=self.output, **make)
-        self.D = D or mlp(sizes["D"], of_D, bias=not self.shift_invariant, **make)
-        for player in "GD" if G or D else "":
-            n, *_, k = sizes[player]
+        self.G = G or drawn(layers["G"], of_G, *make)
+        self.D = D or drawn(layers["D"], of_D, *make)
+        for player, (n, k) in self.ends().items() if G or D else ():
             rows = self.asarray(np.outer([1.0, 2.0], np.ones(n)))
             check_player(player, getattr(self, player), rows, k)
         if self.shift_invariant:
@@ -111,13 +123,17 @@ class Players(Rated):
         r"""Assigns; an average of G begins when it gets a decay, or with another G."""
         super().__setattr__(name, value)
         if name == "G" or (name == "ema_decay" and self.G and not (value and self.G_average)):
-            copy = Network(self.G.layers, self.G.theta + 0) if self.ema_decay else None
+            copy = Network(self.G.layers, copied(self.G.theta)) if self.ema_decay else None
             self.G_average = copy
 
-    def sizes(self):
-        r"""{player: widths of its layers, from input to output}."""
+    def ends(self):
+        r"""{player: columns of its input and of its output}."""
         z, x = self.n_noise + self.n_condition, self.n_data + self.n_condition
-        return {"G": (z, *self.G_hidden, self.n_data), "D": (x, *self.D_hidden, 1)}
+        return {"G": (z, self.n_data), "D": (x, 1)}
+
+    def layers(self):
+        r"""{player: the layers of its network}, as the parameters describe them."""
+        return NETWORKS[self.network](self)
 
     def take_widths(self, G, D):
         r"""Networks that were given decide n_noise, n_data, the output and the dtype."""
@@ -182,7 +198,8 @@ class Players(Rated):
 
     def check_sample(self, n):
         r"""n as an int; raises MiniganError if so many samples need more than the memory."""
-        n, numbers = whole_number("n", n, "[1, inf)"), max(map(sum, self.sizes().values()))
+        n = whole_number("n", n, "[1, inf)")
+        numbers = self.n_data + sum(getattr(layer, "n", None) or 0 for layer in self.G.layers)
         check_memory(f"{n:,} samples", 8 * n * numbers)
         return n
 
@@ -193,3 +210,15 @@ class Players(Rated):
     def G_input(self, z, c):
         r"""What G is given."""
         return z
+
+
+def perceptrons(game):
+    r"""The layers of two multilayer perceptrons of the widths `G_hidden` and `D_hidden`."""
+    (z, x), (columns, score) = game.ends()["G"], game.ends()["D"]
+    G = mlp_layers((z, *game.G_hidden, x), game.slope, game.output, True)
+    D_bias = not game.shift_invariant
+    D = mlp_layers((columns, *game.D_hidden, score), game.slope, "linear", D_bias)
+    return {"G": G, "D": D}
+
+
+NETWORKS["mlp"] = perceptrons

@@ -98,7 +98,7 @@ class R3GAN(Game):
 
         $$dW_l = \big(\mathrm{diag}(ds)\,x_{l-1} + u_{l-1}\big)^\top \delta_l$$
 
-        And since $\langle\delta_0, u_0\rangle$ is the sum of the last tangents, by (45),
+        And since $\langle\delta_0, u_0\rangle$ is the sum of the last tangents, by (52),
 
         $$R_1 + R_2 = \frac{\gamma}{2m}\,\langle\delta_0, \delta_0\rangle
           = \frac12\,\langle\delta_0, u_0\rangle = \frac12 \sum_i u_{N,i}$$

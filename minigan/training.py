@@ -1,4 +1,4 @@
-r"""Chapter 19. The training loop, as a generator of records.
+r"""Chapter 22. The training loop, as a generator of records.
 
     for record in minigan.train(model, data, steps=1000):
         ...                     # plot it, log it, break
@@ -82,6 +82,7 @@ def train(model, data, steps, batch_size=64, seed=0, state=None, processes=None)
     running, as soon as a loss is infinite or not a number.
     """
     from .fast import accelerate  # importing Numba takes a while
+    from .fast_conv import accelerate_pictures
     from .workspace import Workspace
 
     data, steps = as_dataset(data), whole_number("steps", steps, "[0, inf)")
@@ -93,6 +94,7 @@ def train(model, data, steps, batch_size=64, seed=0, state=None, processes=None)
         batches.part, *generators = processes.share(batches.batch_size, *generators)
     keep_heap()
     accelerate(model)
+    accelerate_pictures(model)
     records = _records(model, batches, steps, state, generators, Workspace(batches))
     return Training(model, steps, state, records)
 
@@ -135,7 +137,7 @@ def _records(model, batches, steps, state, generators, workspace):
 def decayed(model, part):
     r"""Within, both learning rates are smaller by a part, and afterwards what they were.
 
-    (47) With `lr_decay`, $\eta_t = (1 - t/T)\,\eta$ in the iteration after the first t of T.
+    (55) With `lr_decay`, $\eta_t = (1 - t/T)\,\eta$ in the iteration after the first t of T.
 
     A run that goes on to a larger T takes the rates of that T from there.
     """

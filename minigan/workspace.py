@@ -1,4 +1,4 @@
-r"""Chapter 18. The same iteration in memory that is taken once.
+r"""Chapter 20. The same iteration in memory that is taken once.
 
 An iteration makes the same arrays again and again: activations, deltas, gradients. Here they
 belong to the run. The lines of chapters 6 to 12 are run as they stand, on another pair of
@@ -10,7 +10,9 @@ networks with the same layers and the same $\theta$. Those networks
 - sum (1c) in the loop that makes the delta.
 
 G writes its rows into the lower half of the very array that D reads in (21), and the real rows
-are gathered into the upper half, so that nothing has to be joined.
+are gathered into the upper half, so that nothing has to be joined. z is drawn into one array.
+With Numba, the games' methods find loops of chapter 18 in the place of the losses (4) and (7)
+and of the average (19a).
 
 Every operation is that of its definition, in the same order, so the numbers are the same to the
 last bit. None of this memory is seen from outside: a record holds numbers, and who asks the
@@ -23,6 +25,7 @@ wherever something is not as in chapters 1 to 12.
 import numpy as np
 
 from . import fast, loops
+from .arrays import aligned
 from .data import Batches
 from .fast import FAST, FastNetwork, ours
 from .game import Game
@@ -70,8 +73,8 @@ class Stage:
         self.dW, self.db = dtheta[: n * k].reshape(n, k), dtheta[n * k :][:k]
         self.db = self.db if b else self.spare
         self.summed = self.way.sum and k > 1
-        self.y, self.u = (np.empty((rows, k), self.W.dtype) for _ in range(2))
-        self.dx = np.empty((rows, n), self.W.dtype)
+        self.y, self.u = (aligned((rows, k), self.W.dtype) for _ in range(2))
+        self.dx = aligned((rows, n), self.W.dtype)
 
     def forward(self, x, y):
         r"""(1), and the activation's (2) or (3), in y."""
@@ -127,7 +130,7 @@ class InPlace(FastNetwork):
 
     def __init__(self, network, rows, out=None):
         super().__init__(network.layers, network.theta)
-        self.dtheta, self.stages = np.empty_like(self.theta), []
+        self.dtheta, self.stages = aligned(self.theta.shape, self.theta.dtype), []
         flat = self.dtheta
         for l, dense in enumerate(self.layers):
             if type(dense) is Dense:
@@ -205,6 +208,10 @@ class Joined:
         trace = self.D.forward(rows)
         return trace, trace[-1][:m], trace[-1][m:]
 
+    def noise(self, m, rng):
+        r"""z as chapter 6 draws it, in one array."""
+        return rng.standard_normal(out=self.z, dtype=self.z.dtype)
+
 
 def in_place(model, m):
     r"""The game that shares every attribute of the model but its two networks.
@@ -213,11 +220,17 @@ def in_place(model, m):
     write their rows elsewhere, and these are copied.
     """
     n, n_condition = model.n_data, model.n_condition
-    rows = np.empty((2 * m, n + n_condition), model.G.theta.dtype)
+    rows = aligned((2 * m, n + n_condition), model.G.theta.dtype)
     real, fake = (None, None) if n_condition else (rows[:m], rows[m:])
     G, D = InPlace(model.G, m, fake), InPlace(model.D, 2 * m)
     own = {"rows": rows, "real": real, "fake": fake}
     own |= {"G": property(lambda self: G), "D": property(lambda self: D)}
+    own["z"] = aligned((m, model.n_noise), rows.dtype)
+    if fast.njit:
+        methods = (
+            getattr(type(model), name, None) for name in ("D_loss", "G_loss", "descend_G")
+        )
+        own |= {method.__name__: loops.with_loops(method) for method in methods if method}
     game = object.__new__(type(type(model).__name__, (Joined, type(model)), own))
     object.__setattr__(game, "__dict__", vars(model))
     return game

@@ -30,12 +30,15 @@ from minigan import (
     WGAN,
     WGANGP,
     Adam,
+    Conv,
+    ConvTranspose,
     Dense,
     LeakyReLU,
     Network,
     Sigmoid,
     data,
 )
+from minigan.conv import Patches
 from minigan.data import Batches
 from minigan.game import Game
 from minigan.losses import bce_with_logits, least_squares
@@ -278,8 +281,8 @@ def one_gradient_for_all_biases(patch):
     "test_network.py::test_eq14_eq15_initial_weights_have_the_published_spread[glorot]",
 )
 def glorots_bracket_missing(patch):
-    def wrong(rng, n, k):
-        return rng.uniform(-1, 1, (n, k)) * (6 / n + k) ** 0.5
+    def wrong(rng, n, k, shape=None):
+        return rng.uniform(-1, 1, shape or (n, k)) * (6 / n + k) ** 0.5
 
     patch.setitem(INITS, "glorot", wrong)
 
@@ -292,7 +295,10 @@ def glorots_bracket_missing(patch):
     "test_network.py::test_eq14_eq15_initial_weights_have_the_published_spread[he]",
 )
 def the_square_root_of_the_initial_spread_missing(patch):
-    patch.setitem(INITS, "he", lambda rng, n, k: rng.standard_normal((n, k)) * 2 / n)
+    def wrong(rng, n, k, shape=None):
+        return rng.standard_normal(shape or (n, k)) * 2 / n
+
+    patch.setitem(INITS, "he", wrong)
 
 
 # ---- the losses ----
@@ -1109,6 +1115,110 @@ def gradients_that_add_up_from_step_to_step(patch):
         right(self, theta, self.total)
 
     patch.setattr(Optimizer, "step", wrong)
+
+
+# ---- the convolutions ----
+
+
+@bug(
+    "dx = correlate2d(dy, W, mode='full')    # for convolve2d, or for W turned around",
+    "The delta of a filter reaches the pixels opposite to those that the filter saw. Filters "
+    "that look the same from both sides train; others pull the layer below the wrong way.",
+    "astrorama/SourceXtractorPlusPlus #72: one taken for the other, in a forward pass",
+    "test_conv.py::test_eq47a_eq47b_eq47c_eq47d_eq47e_derivatives[numpy]",
+    "test_conv.py::test_eq45_eq47_eq47a_eq47b_eq47c_by_hand[numpy]",
+)
+def the_filter_turned_around_on_the_way_back(patch):
+    right = Conv.dx
+
+    def wrong(self, dy, x, y, W, b):
+        around = W + 0
+        inside = self.patches.width - self.patches.beside
+        filters = W[:inside].reshape(-1, self.patches.c, W.shape[1])
+        around[:inside] = filters[::-1].reshape(inside, -1)
+        return right(self, dy, x, y, around, b)
+
+    patch.setattr(Conv, "dx", wrong)
+
+
+@bug(
+    "dA[h : h + f, w : w + f] += W * dZ[h, w]    # for s * h and s * w",
+    "With strides of one nothing is wrong. With strides of two all deltas crowd into one "
+    "corner of the picture, and what lies elsewhere in it is never corrected.",
+    "enggen/Deep-Learning-Coursera #7; Kulbear/deep-learning-coursera #34",
+    "test_conv.py::test_eq47a_eq47b_eq47c_eq47d_eq47e_derivatives[numpy]",
+    "test_conv.py::test_eq47a_eq48_forward_of_the_one_is_dx_of_the_other[numpy]",
+)
+def the_stride_forgotten_on_the_way_back(patch):
+    def wrong(self, dy, x, y, W, b):
+        of = self.patches
+        (height, width), inside = of.places, of.h * of.w * of.c
+        X = (dy.reshape(-1, self.k) @ W.T).reshape(len(dy), height, width, of.width)
+        padded = of.padded(dy, len(dy))
+        for at, (lines, columns) in enumerate(of.windows()):
+            part = X[..., at * of.c : (at + 1) * of.c]
+            i, j = lines.start, columns.start
+            padded[:, i : i + height, j : j + width] += part
+        dx = padded[of.middle()].reshape(len(dy), inside)
+        beside = X[..., of.width - of.beside :].sum(axis=(1, 2))
+        return np.concatenate([dx, beside], axis=1)
+
+    patch.setattr(Conv, "dx", wrong)
+
+
+@bug(
+    "x = np.pad(x, ((0, 0), (0, 2 * p), (0, 2 * p), (0, 0)))    # p zeros belong on each side",
+    "Every shape is right and every gradient too, as forward and backward pass agree. The "
+    "picture is shifted in each layer, its upper left border is never seen whole, and weights "
+    "of another library give other results.",
+    "taehoonlee/tensornets #25; vtjeng/MIPVerify.jl #23: paddings of another library",
+    "test_conv.py::test_eq45_eq47_a_convolution_is_six_nested_loops[numpy]",
+    "test_conv.py::test_eq47_a_convolution_is_what_scipy_calls_a_correlation",
+    "test_conv.py::test_eq48_with_zeros_between_its_pixels_scipy_convolves_the_smaller_picture",
+)
+def the_padding_on_one_side(patch):
+    def wrong(self):
+        return slice(None), slice(self.h), slice(self.w), slice(None)
+
+    patch.setattr(Patches, "middle", wrong)
+
+
+@bug(
+    "n = kernel * kernel * m.out_channels    # of a ConvTranspose2d with a stride of 2",
+    "A pixel of the larger picture is a sum of (kernel / stride)² terms for each channel, not "
+    "kernel². So each layer of G makes its input smaller by the stride, and the first samples "
+    "are a grey without contrast.",
+    "ClementPinard/FlowNetPytorch #19; akanimax/pro_gan_pytorch #44",
+    "test_conv.py::test_eq49_the_sum_in_a_pixel_has_so_many_terms[4-2]",
+    "test_dcgan.py::test_eq14_eq49_a_layers_output_is_twice_as_large_as_its_input_whatever_it_is[G]",
+)
+def the_fan_in_of_a_transpose_without_its_stride(patch):
+    def wrong(self):
+        area = self.patches.kernel**2
+        return self.k * area, self.patches.c * area
+
+    patch.setattr(ConvTranspose, "fans", property(wrong))
+
+
+@bug(
+    "cols = cols.reshape(n_patches, -1)    # of (K * K, m, h, w, c), which it cannot turn",
+    "A row of the matrix of patches holds numbers of many places, and of many pictures. The "
+    "losses fall, as a function of the batch is learnt; alone, a picture gives something else.",
+    "ravin-d-27/PyDeepFlow #84",
+    "test_conv.py::test_eq45_eq47_a_convolution_is_six_nested_loops[numpy]",
+    "test_conv.py::test_eq45_eq46_scatter_is_the_transpose_of_gather[numpy]",
+    "test_conv.py::test_eq47a_eq47b_eq47c_eq47d_eq47e_derivatives[numpy]",
+)
+def patches_in_another_order_of_axes(patch):
+    right = Patches.gather
+
+    def wrong(self, x):
+        X = right(self, x)
+        inside = self.width - self.beside
+        offsets = X[:, :inside].reshape(len(X), -1, self.c).swapaxes(0, 1)
+        return np.concatenate([offsets.reshape(len(X), inside), X[:, inside:]], axis=1)
+
+    patch.setattr(Patches, "gather", wrong)
 
 
 # ---- the data ----

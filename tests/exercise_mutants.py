@@ -115,6 +115,11 @@ EQUIVALENT = (
     ("penalty.WGANGP.penalty", "+ (1 - eps) * x_fake, c))[::-1]", "a mean over the same rows"),
     ("penalty.WGANGP.penalty", "-> (rng.random((x.shape[0], 1), self", "NumPy, float64"),
     ("penalty.WGANGP.penalty", "[39] x -> (x_fake)", "as many rows"),
+    (
+        "game.Game.descend_G",
+        "-> (min(t / (t + 9), self.ema_decay))",
+        "the smaller of the two",
+    ),
 )
 
 

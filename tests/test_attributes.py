@@ -40,7 +40,7 @@ FIXED = {
     "seed",
     "dtype",
 }
-FIXED |= {"backend", "n_classes", "shift", "scale"}
+FIXED |= {"backend", "n_classes", "shift", "scale", "network", "channels", "image_shape"}
 OTHERS = {  # a value that differs from every game's default
     "lr": 0.02,
     "D_lr": 0.03,

@@ -211,7 +211,9 @@ def test_layers_of_ones_own_and_networks_of_other_widths_are_refused(path):
         ("D", give("D", [Dense(2, 5), type("LeakyReLU", (LeakyReLU,), {})()])),
         ("G", longer),
     ):
-        with pytest.raises(CheckpointError, match=f"^{player}: a checkpoint holds networks of"):
+        with pytest.raises(
+            CheckpointError, match=f"^{player}: a checkpoint holds the networks"
+        ):
             save_checkpoint(path, model, TrainState())
     assert not path.exists()
 

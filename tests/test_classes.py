@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
 from minigan import Dataset, load
 from minigan.lab import classes
@@ -37,7 +38,7 @@ def missing(data, x):
 
 
 @pytest.mark.parametrize("name", ["ring", "grid", "mnist5k"])
-def test_eq50_what_is_lost_is_seen_and_nothing_else(name):
+def test_eq58_what_is_lost_is_seen_and_nothing_else(name):
     data = load(name)
     assert missing(data, data.x) == []
     left = data.x[data.labels < data.n_classes // 2]
@@ -63,6 +64,46 @@ def test_a_sample_belongs_to_the_likelier_of_two_gaussians():
     reader = Reader(Dataset(x, np.repeat([0, 1], 4000)))
     for value, one in ((0.0, 0), (2.6, 0), (3.3, 1), (-4.5, 0), (-6.5, 1), (40.0, 1)):
         assert reader.shares(np.array([[value]]))[one] == 1, value
+
+
+def test_a_class_is_the_gaussian_of_its_rows():
+    """By NumPy's mean and covariance and SciPy's distance: a class of 1,500 rows keeps its own
+    to a thousandth, one of a single row has that of all.
+    """
+    x = np.concatenate(
+        [normal(0, 1500, 2) @ [[2, 1], [0, 1]], 5 + normal(1, 1500, 2), [[9, 9]]]
+    )
+    reader = Reader(Dataset(x, np.repeat([0, 1, 2], [1500, 1500, 1])))
+    x = np.asarray(x, "float32")
+    parts = x[:1500], x[1500:3000], x[3000:]
+    own = [np.cov(part.T, bias=True) for part in parts[:2]]
+    own.append(2 / 3 * sum(own) / 2)  # two of its three parts
+    points = np.array([[0.0, 0.0], [3, 1], [-2, 4], [9, 8]], "float32")
+    found, outside = reader.distances(points)
+    for j, (part, C) in enumerate(zip(parts, own)):
+        expected = cdist(
+            points, part.mean(0, keepdims=True), "mahalanobis", VI=np.linalg.inv(C)
+        )
+        assert found[:, j] == pytest.approx(expected[:, 0] ** 2, rel=0.01, abs=1e-6)
+        assert reader.log_det[j] == pytest.approx(np.log(np.linalg.det(C)), abs=0.01)
+    assert outside.tolist() == [0] * 4  # nothing lies outside of a plane
+
+
+def test_many_columns_are_read_in_the_thirty_directions_of_most_variance():
+    """By the singular vectors of the rows; a rank of fewer leaves fewer."""
+    x = normal(0, 200, 60) * np.linspace(1, 9, 60)
+    basis, lengths = classes.directions(x), np.linalg.svd(x, compute_uv=False)
+    np.testing.assert_allclose(basis.T @ basis, np.eye(30), atol=1e-8)
+    assert ((x @ basis) ** 2).sum() == pytest.approx((lengths[:30] ** 2).sum())
+    assert classes.directions(x[:, :31]).shape == (31, 30)
+    np.testing.assert_array_equal(classes.directions(x[:, :30]), np.eye(30))
+    flat = normal(1, 200, 5) @ normal(2, 5, 60)
+    assert classes.directions(flat).shape == (60, 5)
+    data = Dataset(flat, np.arange(200) % 2)
+    reader = Reader(data)
+    assert abs(reader.project(data.x)[1]).max() < 1e-5
+    away = np.linalg.svd(flat)[2][-1]  # across all rows
+    assert reader.project(reader.centre + away[None])[1] == pytest.approx(1, abs=1e-6)
 
 
 def test_classes_are_called_by_their_labels_and_only_those_that_are_there_are_looked_at():
@@ -191,11 +232,14 @@ def test_a_collapse_of_the_ring_is_told():
 
 def test_looks_are_kept_in_a_file_and_come_back(tmp_path):
     kept = looks("", "5", "57")
+    kept.looks = [[0, 0.0, [0.0, 0.0, 1.0]], *kept.looks]
+    kept.add(40, 0.98764, [0.12344, 0.87656, 0.0])
+    assert kept.looks[-1] == [40, 0.9876, [0.1234, 0.8766, 0.0]]
     (tmp_path / "classes.json").write_bytes(kept.to_json())
     assert read_looks(tmp_path) == kept
     assert kept.cut(20)
     assert not kept.cut(20)
-    assert [look[0] for look in kept.looks] == [10, 20]
+    assert [look[0] for look in kept.looks] == [0, 10, 20]
 
 
 @pytest.mark.parametrize(
@@ -203,6 +247,11 @@ def test_looks_are_kept_in_a_file_and_come_back(tmp_path):
     [
         {"looks": [[10, 1.0, [0.3, 0.7]]]},
         {"looks": [[10, 1.0, [0.3, 0.3, 2.0]]]},
+        {"looks": [[10, 1.0, [0.3, 0.8, -0.1]]]},
+        {"looks": [[10, 1.1, ALL]]},
+        {"looks": [[-1, 1.0, ALL]]},
+        {"genuine": [0.3, 0.8, -0.1]},
+        {"classes": ["5", 7, 9]},
         {"looks": [[10, 1.0, [0.3, 0.3, "x"]]]},
         {"looks": [[10, 1.0]]},
         {"looks": [[10, None, ALL]]},

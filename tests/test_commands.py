@@ -400,12 +400,14 @@ def test_arguments_are_those_of_the_program_unless_given(monkeypatch, capsys):
 
 
 LINES = {
-    "train": [f"{name} " for name in MODELS],
-    "sample": ["-n N", "--labels LABELS", "--seed SEED", "-o FILE"],
-    "evaluate": ["--n N", "--data PATH", "--data-dir DIR", "--seed SEED"],
-    "compare": ["RUN [RUN ...]", "-o FILE"],
-    "download": ["--to DIR", "--url URL"],
+    "train": ["train [-h] MODEL ...", *(f"{name} " for name in MODELS)],
+    "sample": ["-n N", "--labels LABELS", "--seed SEED", "-o FILE", "RUN a run folder, such"],
+    "evaluate": ["--n N", "--data PATH", "--data-dir DIR", "--seed SEED", "RUN a run folder, "],
+    "compare": ["RUN [RUN ...]", "-o FILE", "RUN run folders, two or more"],
+    "download": ["--to DIR", "--url URL", "{mnist}"],
     "gradcheck": ["--dtype {float64,float32}", "--backend {numpy,cupy}", "--exact"],
+    "exercise": ["WHAT ...", "list show all exercises"],
+    "book": ["--port PORT", "--no-open", "[folder]", "folder the built book"],
 }
 
 
@@ -415,61 +417,89 @@ def test_help_is_on_stdout_with_status_0_and_names_every_command(minigan):
     assert out.startswith("usage: minigan [-h] [--version] COMMAND ...\n")
     for name in LINES:
         assert name in out.split("COMMAND")[-1].split()
+    assert "\n\nGANs in NumPy, every gradient derived by hand.\n\n" in out
+    assert re.search(r"^    train +train a model; pictures go to a run folder$", out, re.M)
+    assert out.endswith("a good start; each command has a --help of its own\n")
 
 
 def test_the_name_alone_is_answered_by_a_guide_whose_commands_exist(minigan):
     status, out, said = minigan()
     assert (status, said) == (0, "")
     assert max(map(len, out.splitlines())) <= 100
+    assert out.endswith(" has a --help of its own.\n")
     lines = [line.split("  ")[1].split() for line in out.splitlines() if line[:2] == "  "]
     assert len(lines) >= 4
     for line in lines:
         parser().parse_args(line[1:])
 
 
-@pytest.mark.parametrize("name", ["ring", "grid", "mnist", "mnist5k", "my folder"])
+@pytest.mark.parametrize("name", ["ring", "grid", "mnist", "mnist5k", "stacked", "my folder"])
 def test_data_in_the_place_of_a_model_are_told_where_they_belong(refused, place, name):
     (place / "my folder").mkdir()
     line = f"minigan train gan --data {shlex.quote(name)}"
     refused("train", name, says=f"{name} is data, not a model; try: {line}")
 
 
-def test_no_help_speaks_in_numbers_of_equations(minigan):
-    for line in [(name,) for name in LINES] + [("train", name) for name in MODELS]:
-        assert not re.search(r"\(\d{1,2}[a-z]?\)", minigan(*line, "--help")[1]), line
+EXPLAINED = [(name,) for name in LINES] + [("train", name) for name in MODELS]
 
 
-@pytest.mark.parametrize("name", LINES)
-def test_the_help_of_a_command_names_its_options(minigan, name):
-    status, out, said = minigan(name, "--help")
+@pytest.mark.parametrize("line", EXPLAINED, ids=" ".join)
+def test_a_help_says_of_every_option_what_it_is_for_and_its_examples_can_be_typed(
+    minigan, monkeypatch, line
+):
+    monkeypatch.setenv("COLUMNS", "999")
+    status, text, said = minigan(*line, "--help")
     assert (status, said) == (0, "")
-    assert out.startswith(f"usage: minigan {name} ")
-    for line in LINES[name]:
-        assert line in out
+    assert text.startswith(f"usage: minigan {' '.join(line)} ")
+    usage, rest = text.split("\n\n", 1)
+    told = re.findall(r"^  (-.*?)(?: {2,}|\n {8,})(\S.*)$", rest, re.M)
+    flags = {flag for names, _ in told for flag in re.findall(r"--?[a-zA-Z][\w-]*", names)}
+    assert flags >= set(re.findall(r"(?<=[\[ ])--?[a-zA-Z][\w-]*", usage))
+    for _, words in told:
+        assert re.match(r"[a-z.]|D's ", words), words
+        assert not words.isupper()
+    examples = rest.partition("examples:\n")[2]
+    examples = re.findall(r"^  minigan (.*?)(?: {2,}.*)?$", examples, re.M)
+    assert examples or line == ("train",)
+    parse = parser().parse_args
+    for example in examples:
+        parse(example.split())
+    text = " ".join(text.split())
+    for words in LINES.get(" ".join(line), []):
+        assert words in text
+    assert not re.search(r"\(\d{1,2}[a-z]?\)", text)  # an equation's number says nothing here
+
+
+def test_a_help_begins_with_the_sentence_by_which_the_command_is_listed(minigan, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "999")
+    for before, names in ((), [*LINES][1:]), (("train",), MODELS):
+        listed = minigan(*before, "--help")[1]
+        for name in names:
+            about = minigan(*before, name, "--help")[1].split("\n\n")[1]
+            (text,) = re.findall(rf"^    {name}\s+(\S.*)$", listed, re.M)
+            assert about == f"{text[0].upper()}{text[1:]}."
+            assert text[0].islower()
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_help_of_a_game_has_its_recipe_and_examples(minigan, name):
-    status, out, said = minigan("train", name, "--help")
-    assert (status, said) == (0, "")
-    assert out.startswith(f"usage: minigan train {name} ")
+    out = minigan("train", name, "--help")[1]
     text = " ".join(out.split())
     assert f" {' '.join(ABOUT[name].split())}. " in text
     for what, default in RECIPES[name].items():
         assert f"--{what.replace('_', '-')} " in text
         assert f"(default {default})" in text
-    assert f"(default runs/{name}-DATA)" in text
+    assert f"--out RUN run folder (default runs/{name}-DATA)" in text
+    assert "the run: --data DATA mnist5k (default), " in text
+    assert "--data-dir DIR where the full MNIST lies --size HEIGHT [WIDTH ...] pixels, " in text
+    assert "--grey, --no-grey grey or colours (default: as pictures are)" in text
+    assert "--background {white,black} behind what is transparent: white (default)" in text
+    assert "the model: --n-noise N_NOISE " in text
     for line in (
         f"minigan train {name} --seed 1 --out runs/another",
         "(minigan download mnist",
     ):
         assert line in out
-
-
-@pytest.mark.parametrize("name", [name for name in LINES if name != "train"])
-def test_the_help_of_other_commands_has_examples(minigan, name):
-    examples = minigan(name, "--help")[1].partition("examples:\n")[2]
-    assert f"  minigan {name}" in examples
 
 
 @pytest.mark.parametrize(

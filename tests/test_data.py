@@ -1,4 +1,4 @@
-"""Chapter 15: data from outside is what it claims to be, or refused; no row is ever lost."""
+"""Chapter 17: data from outside is what it claims to be, or refused; no row is ever lost."""
 
 import contextlib
 import dataclasses
@@ -727,8 +727,8 @@ def test_an_unknown_name_is_told_the_known_ones():
     with pytest.raises(DataError) as error:
         load("cifar")
     assert str(error.value) == (
-        "data: expected mnist, mnist5k, ring, grid, a folder of images, or an .npz, .npy, .csv "
-        "or IDX file, got 'cifar'"
+        "data: expected mnist, mnist5k, stacked, ring, grid, a folder of images, or an .npz, "
+        ".npy, .csv or IDX file, got 'cifar'"
     )
 
 
@@ -944,7 +944,7 @@ def test_the_name_of_a_set_that_is_alone_is_kept_for_when_it_is_not(tmp_path):
     assert load(name).name == "emnist-letters"
 
 
-@pytest.mark.parametrize("name", ["mnist", "mnist5k", "ring", "grid"])
+@pytest.mark.parametrize("name", ["mnist", "mnist5k", "stacked", "ring", "grid"])
 def test_a_built_in_name_stays_even_beside_a_folder_of_that_name(tmp_path, monkeypatch, name):
     (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
@@ -982,7 +982,7 @@ def test_a_folder_that_has_gone_is_named_with_what_helps(tmp_path, function):
             function(name)
         assert str(error.value) == (
             f"data: there is no {name}, or not any more; name with --data where it is, or one "
-            "of mnist, mnist5k, ring, grid"
+            "of mnist, mnist5k, stacked, ring, grid"
         )
 
 

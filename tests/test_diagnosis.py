@@ -161,7 +161,7 @@ def test_a_forward_pass_that_takes_no_complex_numbers_is_named():
         check_layer(Floor(), X)
 
 
-def test_eq46_float32_has_tolerances_of_its_own():
+def test_eq53_float32_has_tolerances_of_its_own():
     x32 = (X + 0.2 * np.sign(X)).astype("float32")
     for method, limit in (("complex step", 1e-5), ("central difference", 1e-2)):
         for layer in (LeakyReLU(), Sigmoid(), wrongs.Tanh(), Softplus()):

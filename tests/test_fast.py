@@ -8,8 +8,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from minigan import fast, loops
+from minigan import GAN, fast, loops, losses
 from minigan.errors import BackendError, MiniganError
+from minigan.game import move
 from minigan.lab.models import MODELS
 from minigan.layers import Dense, LeakyReLU, Sigmoid
 from minigan.network import Network, mlp
@@ -172,6 +173,47 @@ def test_weighted_rows_are_their_definition_for_every_number(dtype):
         fast.weighted(factors[:-1], x, u)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_loss_is_its_definition_for_every_number(dtype):
+    s = grid(dtype, 1)[0].reshape(-1, 1)
+    rows = [s, s[:1], s[:7], *s.reshape(-1, 1, 1)[:20]]
+    for some in rows:
+        for t in (0, 0.0, 0.3, 0.9, 1.0, 1):
+            for loop in loops.bce_with_logits, loops.relativistic:
+                plain = getattr(losses, loop.__name__)
+                target = t if loop is loops.bce_with_logits else some[::-1].copy()
+                for a, b in zip(loop(some, target), plain(some, target)):
+                    alike(np.asarray(a), np.asarray(b))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_moving_average_is_its_definition_for_every_number(dtype):
+    theta, mean = (each.ravel() for each in grid(dtype, 2))
+    for part in (0.0, 0.9, 1 - 0.999, 1.0):
+        quick, plain = mean.copy(), mean.copy()
+        loops.move(quick, part, theta)
+        move(plain, part, theta)
+        alike(quick, plain)
+
+
+def test_a_games_method_asks_the_loops_for_its_losses_and_keeps_a_readers_own(monkeypatch):
+    model, s = GAN(), np.ones((3, 1), "f")
+    seen = []
+
+    def loop(s, t):
+        seen.append(t)
+        return losses.bce_with_logits(s, t)
+
+    monkeypatch.setitem(loops.LOOPS, losses.bce_with_logits, loop)
+    loops.with_loops(GAN.D_loss)(model, s, s)
+    assert seen == [0.9, 0.0]
+    monkeypatch.setattr("minigan.gan.bce_with_logits", lambda s, t: (7.0, s))
+    assert loops.with_loops(GAN.G_loss)(model, s, s) == (7.0, s)
+    assert seen == [0.9, 0.0]
+
+
 # ---- whole passes ----
 
 
@@ -288,6 +330,19 @@ def test_an_activations_dx_is_short_where_shapes_and_dtypes_are_alike(odd, how, 
 def test_an_activation_of_ones_own_has_its_own_dx(monkeypatch):
     spy, net, one = Spy(monkeypatch), network(Dense(3, 4), OwnSigmoid()), np.ones((5, 4))
     assert spy(net.dx, 2, one, one, one) == (1, 0)
+    y = np.full((5, 4), 0.25)
+    np.testing.assert_array_equal(net.tangent(2, one, one, y), y * (1 - y))
+
+
+@pytest.mark.parametrize(
+    ("module", "own"),
+    [("minigan", True), ("minigan.layers", True), ("minigan.lab.exact_layers", True)]
+    + [("minigans.layers", False), ("mine", False), ("mine.minigan", False)],
+)
+def test_a_class_is_this_librarys_by_the_package_that_it_stands_in(module, own):
+    kind = type("Kind", (), {"__module__": module})
+    assert fast.ours(kind) is own
+    assert fast.ours(Dense, kind) is own
 
 
 @pytest.mark.parametrize(

@@ -33,9 +33,10 @@ from minigan import (
     mlp,
     train,
 )
-from minigan.arrays import stream
+from minigan.arrays import stream, to_numpy
 from minigan.cgan import Conditional
 from minigan.data import Batches, Dataset
+from minigan.errors import BackendError
 from minigan.fast import accelerate
 from minigan.gradcheck import RecordingOptimizer, check_gradient
 from minigan.lab.models import MODELS
@@ -241,10 +242,13 @@ def test_conditional_games_live_as_long_as_their_games():
     class Two(GAN):
         """And another."""
 
-    made = [id(conditional(One)), id(conditional(Two))]
+    def made():
+        return [(id(cls), cls.__bases__) for cls in map(conditional, (One, Two))]
+
+    first = made()
+    assert [bases for _, bases in first] == [(Conditional, One), (Conditional, Two)]
     gc.collect()
-    assert made == [id(conditional(One)), id(conditional(Two))]
-    assert conditional(Two).__bases__ == (Conditional, Two)
+    assert made() == first
 
 
 def test_any_game_is_made_conditional_and_keeps_its_parameters():
@@ -431,6 +435,27 @@ def test_what_is_not_a_network_is_refused(wrong):
 def test_networks_of_two_dtypes_are_refused():
     with pytest.raises(MiniganError, match=r"^[GD]\b"):
         GAN(G=stack((3, 4), dtype="float32"), D=stack((4, 1), dtype="float64"))
+
+
+@pytest.mark.parametrize("method", ["G_input", "D_input"])
+def test_eq26_eq27_a_condition_of_another_library_is_refused_by_both_names(method):
+    one, other = np.ones((2, 4), "f"), array_api_strict.ones((2, 3))
+    for rows, c in ((one, other), (other, one)):
+        with pytest.raises(BackendError, match="^arrays of .* and of .* met in one call"):
+            getattr(CGAN(**SMALL, n_classes=3), method)(rows, c)
+
+
+def test_eq25_a_condition_lies_where_its_labels_do():
+    device = array_api_strict.Device("device1")
+    networks = {
+        player: Network(network.layers, array_api_strict.asarray(network.theta, device=device))
+        for player, network in vars(CGAN(**SMALL, n_classes=3)).items()
+        if player in "GD"
+    }
+    model = CGAN(**SMALL, n_classes=3, **networks)
+    c = model.condition(array_api_strict.asarray([2, 0], device=device))
+    assert c.device == device
+    np.testing.assert_array_equal(to_numpy(c), [[0, 0, 1], [1, 0, 0]])
 
 
 def test_networks_of_two_libraries_are_refused():

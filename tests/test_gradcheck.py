@@ -1,4 +1,4 @@
-"""Chapters 13 and 14: the judge is judged. What is right passes, what is wrong fails."""
+"""Chapters 15 and 16: the judge is judged. What is right passes, what is wrong fails."""
 
 import functools
 import math
@@ -73,6 +73,30 @@ class GainedSoftplus:
         return self.dx(u, x, y, g)
 
 
+class GainedTanh:
+    """y = tanh(a x) with a gain of its own for each column: every pass reads the output."""
+
+    def __init__(self, n):
+        self.shapes = ((n,),)
+
+    def forward(self, x, a):
+        return array_namespace(x).tanh(a * x)
+
+    def dx(self, dy, x, y, a):
+        return dy * a * (1 - y * y)
+
+    def dparams(self, dy, x, y, a):
+        return (array_namespace(x).sum(dy * x * (1 - y * y), axis=0),)
+
+    def tangent(self, u, x, y, a):
+        return self.dx(u, x, y, a)
+
+    def tangent_dparams(self, dy, u, x, y, a):
+        """The tangent is u a (1 − y²), and y moves by x (1 − y²) with a."""
+        slope = (1 - y * y) * (1 - 2 * a * x * y)
+        return (array_namespace(x).sum(dy * u * slope, axis=0),)
+
+
 @st.composite
 def third_party(draw):
     """(layer, x, *parameters)"""
@@ -110,9 +134,9 @@ def test_a_third_partys_layer_is_proven_by_one_call(lib64, drawn):
 
 
 @given(third_party())
-def test_eq46_central_differences_prove_smooth_layers_to_1e7(lib64, drawn):
+def test_eq53_central_differences_prove_smooth_layers_to_1e7(lib64, drawn):
     layer, x, *params = drawn
-    params = [np.sign(p) + p / (1 + abs(p)) for p in params]  # (46) wants numbers of order 1
+    params = [np.sign(p) + p / (1 + abs(p)) for p in params]  # (53) wants numbers of order 1
     for check in check_layer(
         layer, lib64.array(x), *map(lib64.array, params), method="central difference"
     ):
@@ -128,6 +152,7 @@ def test_eq46_central_differences_prove_smooth_layers_to_1e7(lib64, drawn):
         (SquaredGain(4), "dx dparams[0] tangent"),
         (ExpGain(4), "dx dparams[0] tangent"),  # whose gradient reads the output
         (PReLU(4), "dx dparams[0] tangent tangent_dparams[0]"),
+        (GainedTanh(4), "dx dparams[0] tangent tangent_dparams[0]"),
     ],
 )
 def test_a_layer_is_checked_for_what_it_has(layer, names):
@@ -148,7 +173,7 @@ def test_eq1e_a_wrong_gradient_of_the_tangent_is_caught(lib64):
     assert set(found.values()) == {True}
 
 
-# ---- (44), (45), (46) themselves ----
+# ---- (51), (52), (53) themselves ----
 
 
 def squire_trapp(x):
@@ -161,7 +186,7 @@ def squire_trapp_slope(x):
     return squire_trapp(x) * (1 - 1.5 * (s * s * c - c * c * s) / (s**3 + c**3))
 
 
-def test_eq44_a_complex_step_is_exact_to_rounding_and_eq46_to_its_square_root():
+def test_eq51_a_complex_step_is_exact_to_rounding_and_eq53_to_its_square_root():
     x = np.array([1.5, 0.3, 0.0])
     exact = squire_trapp_slope(x)
     by_complex = complex_step(squire_trapp, x, np.ones(3))
@@ -170,7 +195,7 @@ def test_eq44_a_complex_step_is_exact_to_rounding_and_eq46_to_its_square_root():
     assert 1e-13 < abs(by_difference / exact - 1).max() < 1e-8
 
 
-def test_eq44_follows_the_direction_and_gives_one_number_per_output(lib64):
+def test_eq51_follows_the_direction_and_gives_one_number_per_output(lib64):
     A, x, u = (np.random.default_rng(i).standard_normal((3, 3)) for i in range(3))
     moved = lib64.array(A).T + 0j
 
@@ -182,7 +207,7 @@ def test_eq44_follows_the_direction_and_gives_one_number_per_output(lib64):
     assert H == 1e-30
 
 
-def test_eq46_errs_by_the_third_derivative_times_h_squared():
+def test_eq53_errs_by_the_third_derivative_times_h_squared():
     """(x³)′ by central differences is 3x² + h², exactly."""
     h = step_size(np.zeros(1))
     error = central_difference(lambda x: x**3, np.zeros(1), np.ones(1))
@@ -191,7 +216,7 @@ def test_eq46_errs_by_the_third_derivative_times_h_squared():
     assert step_size(np.zeros(1, "float32")) == pytest.approx(4.92e-3, rel=1e-2)
 
 
-def test_eq46_asks_only_for_real_numbers_on_both_sides():
+def test_eq53_asks_only_for_real_numbers_on_both_sides():
     asked = []
     central_difference(lambda x: asked.append(x.copy()) or x, np.array([2.0]), np.array([3.0]))
     h = step_size(np.zeros(1))
@@ -199,7 +224,7 @@ def test_eq46_asks_only_for_real_numbers_on_both_sides():
     np.testing.assert_allclose(np.ravel(asked), [2 + 3 * h, 2 - 3 * h], rtol=1e-15)
 
 
-def test_eq45_a_matrix_and_its_transpose_agree_and_another_does_not():
+def test_eq52_a_matrix_and_its_transpose_agree_and_another_does_not():
     rng = np.random.default_rng(0)
     A, v, u = rng.standard_normal((3, 4)), rng.standard_normal(3), rng.standard_normal(4)
     right = check_adjoint("A", v, A @ u, A.T @ v, u)
@@ -216,7 +241,7 @@ def test_eq45_a_matrix_and_its_transpose_agree_and_another_does_not():
 norm = np.linalg.norm
 
 
-def test_eq45_zero_agrees_with_zero():
+def test_eq52_zero_agrees_with_zero():
     assert check_adjoint("0", *np.zeros((4, 2))).error == 0.0
     assert check_adjoint("0", *np.zeros((4, 2))).passed
 
@@ -224,7 +249,7 @@ def test_eq45_zero_agrees_with_zero():
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("place", range(4))
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_eq45_nan_and_infinity_never_pass(bad, place):
+def test_eq52_nan_and_infinity_never_pass(bad, place):
     arguments = np.ones((4, 3))
     arguments[place, 1] = bad
     assert not check_adjoint("J", *arguments).passed
@@ -267,7 +292,7 @@ def test_a_wrong_tangent_is_caught_twice(lib64):
     assert found == {"dx": True, "tangent": False, "rows": True, "adjoint": False}
 
 
-def test_eq44_catches_two_wrongs_that_agree_with_each_other(lib64):
+def test_eq51_catches_two_wrongs_that_agree_with_each_other(lib64):
     """σ(2x) for σ(x): forward and backward mode share the mistake, the adjoint test passes."""
 
     class Wrong(Tanh):
@@ -340,7 +365,7 @@ def test_a_layer_that_lacks_a_method_is_named(missing, monkeypatch):
 
 
 def test_a_forward_pass_that_drops_the_imaginary_part_does_not_pass_unseen():
-    """`abs` is not analytic: (44) then reports an error, and (46) judges in its place."""
+    """`abs` is not analytic: (51) then reports an error, and (53) judges in its place."""
 
     class Modulus(Tanh):
         def forward(self, x):
@@ -441,7 +466,7 @@ def test_the_seed_decides_the_directions():
 
 
 @given(seeds, hidden)
-def test_eq45_every_layer_of_a_network_has_its_own_adjoint_test(seed, widths):
+def test_eq52_every_layer_of_a_network_has_its_own_adjoint_test(seed, widths):
     rng = np.random.default_rng(seed)
     network = mlp((3, *widths, 2), rng, output="sigmoid", dtype="float64")
     names = [check.name for check in check_network(network, rng.standard_normal((2, 3)))]
@@ -450,7 +475,7 @@ def test_eq45_every_layer_of_a_network_has_its_own_adjoint_test(seed, widths):
     assert names[3:] == [*layers, "network rows"]
 
 
-def test_eq46_a_smooth_network_by_central_differences(lib64):
+def test_eq53_a_smooth_network_by_central_differences(lib64):
     layers = [Dense(3, 4), Sigmoid(), Dense(4, 2), Sigmoid()]
     network = Network(layers, fixed(lib64, (26,)))
     for check in check_network(network, fixed(lib64, (5, 3), 1), method="central difference"):

@@ -24,7 +24,7 @@ def normal(seed, *shape):
 
 
 @given(seeds, st.integers(1, 9))
-def test_eq48_eq48a_frechet_distance_is_that_by_scipys_square_root(seed, d):
+def test_eq56_eq56a_frechet_distance_is_that_by_scipys_square_root(seed, d):
     a = normal(seed, 40, d) @ normal(seed + 1, d, d)
     b = normal(seed + 2, 50, d) @ normal(seed + 3, d, d) + 1
     C_a, C_b = (np.atleast_2d(np.cov(x.T)) for x in (a, b))
@@ -34,7 +34,7 @@ def test_eq48_eq48a_frechet_distance_is_that_by_scipys_square_root(seed, d):
     assert metrics.frechet_distance(a, b) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
-def test_eq48_closed_forms():
+def test_eq56_closed_forms():
     """A shift costs its square; along common axes (σ − τ)² per axis; the same rows nothing."""
     a = normal(0, 100, 3)
     shift = np.array([1.0, 2.0, -2.0])
@@ -46,7 +46,7 @@ def test_eq48_closed_forms():
     assert metrics.frechet_distance(flat, flat + 1) == pytest.approx(2)
 
 
-def test_eq48_of_known_gaussians_is_the_closed_form():
+def test_eq56_of_known_gaussians_is_the_closed_form():
     """N(0, diag(1, 4)) and N((3, 4), R diag(9, 16) Rᵀ), by rows of just these moments."""
     axes = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]]) * np.sqrt(3 / 2)  # covariance I
     turn = np.array([[3.0, -4], [4, 3]]) / 5
@@ -59,7 +59,7 @@ def test_eq48_of_known_gaussians_is_the_closed_form():
     assert metrics.frechet_distance(a, turned) == pytest.approx(expected)
 
 
-def test_eq48_needs_two_rows_of_one_width_and_computes_in_float64():
+def test_eq56_needs_two_rows_of_one_width_and_computes_in_float64():
     for sets in ((normal(0, 1, 2), normal(1, 5, 2)), (normal(1, 5, 2), normal(0, 1, 2))):
         with pytest.raises(DataError, match="Fréchet distance: expected at least 2 rows, got"):
             metrics.frechet_distance(*sets)
@@ -75,7 +75,7 @@ def test_eq48_needs_two_rows_of_one_width_and_computes_in_float64():
 # ---- labels ----
 
 
-def test_eq49_label_accuracy_is_the_diagonal_of_sklearns_confusion():
+def test_eq57_label_accuracy_is_the_diagonal_of_sklearns_confusion():
     asked = np.arange(1000) % 10
     read = np.where(np.random.default_rng(0).random(1000) < 0.8, asked, 3)
     p, error = metrics.label_accuracy(read, asked)
@@ -83,7 +83,7 @@ def test_eq49_label_accuracy_is_the_diagonal_of_sklearns_confusion():
     assert error == pytest.approx(scipy.stats.binom(1000, p).std() / 1000)
 
 
-def test_eq50_missing_classes_are_those_below_a_tenth_of_their_share():
+def test_eq58_missing_classes_are_those_below_a_tenth_of_their_share():
     shares = metrics.class_shares(np.array([0, 0, 1, 2, 2, 2]), 4)
     np.testing.assert_allclose(shares, [2 / 6, 1 / 6, 3 / 6, 0])
     assert metrics.missing_classes(shares, np.full(4, 0.25)).tolist() == [3]
@@ -99,19 +99,19 @@ def test_eq50_missing_classes_are_those_below_a_tenth_of_their_share():
 @pytest.mark.parametrize(
     ("data", "modes", "std"), [(ring, ring_modes(), 0.01), (grid, grid_modes(), 0.05)]
 )
-def test_eq51_genuine_points_pass_as_the_chi_distribution_says(data, modes, std):
+def test_eq59_genuine_points_pass_as_the_chi_distribution_says(data, modes, std):
     captured, quality = metrics.modes_captured(data(n=20000).x, modes, std)
     assert captured == len(modes)
     assert quality == pytest.approx(scipy.stats.chi(2).cdf(3), abs=0.003)
 
 
-def test_eq51_by_hand():
+def test_eq59_by_hand():
     x = [[0.0, 0.29], [0.0, 0.31], [1.0, 0.0], [5.0, 5.0]]
     assert metrics.modes_captured(x, np.array([[0.0, 0], [1, 0], [2, 0]]), 0.1) == (2, 0.5)
     assert metrics.modes_captured(x[3:], np.zeros((1, 2)), 0.1) == (0, 0.0)
 
 
-def test_eq51_a_point_at_three_sigma_exactly_is_not_within_it():
+def test_eq59_a_point_at_three_sigma_exactly_is_not_within_it():
     modes = np.array([[0.0, 0], [8, 0]])
     on, inside = [[0.75, 0.0], [8, -0.75]], [[0.7499, 0.0], [7.2501, 0]]
     assert metrics.modes_captured(on, modes, 0.25) == (0, 0.0)
@@ -127,7 +127,7 @@ def test_eq51_a_point_at_three_sigma_exactly_is_not_within_it():
 
 
 @given(seeds, st.integers(1, 5))
-def test_eq52_precision_and_recall_by_sklearns_neighbours(seed, k):
+def test_eq60_precision_and_recall_by_sklearns_neighbours(seed, k):
     real, fake = normal(seed, 60, 3), 1.5 * normal(seed + 1, 50, 3) + 0.5
 
     def share(points, centres):
@@ -140,7 +140,7 @@ def test_eq52_precision_and_recall_by_sklearns_neighbours(seed, k):
     assert recall == pytest.approx(share(real, fake))
 
 
-def test_eq52_by_hand_on_the_line():
+def test_eq60_by_hand_on_the_line():
     """With k = 1 the balls around 0, 2, 6, 12 have radii 2, 2, 4, 6, edges included."""
     real = np.array([[0.0], [2], [6], [12]])
     fake = np.array([[-2.0], [-2.5], [8], [18], [18.5], [11], [4], [4.5]])
@@ -155,7 +155,7 @@ def test_eq52_by_hand_on_the_line():
     assert metrics.precision_recall(real, far, k=2)[0] == 3 / 4
 
 
-def test_eq52_one_neighbour_and_all_but_one_can_be_asked_for_and_three_are_usual():
+def test_eq60_one_neighbour_and_all_but_one_can_be_asked_for_and_three_are_usual():
     real, fake = normal(0, 60, 2), normal(1, 50, 2) + 1
     found = [metrics.precision_recall(real, fake, k) for k in range(1, 6)]
     assert metrics.precision_recall(real, fake) == found[2]
@@ -169,7 +169,7 @@ def test_eq52_one_neighbour_and_all_but_one_can_be_asked_for_and_three_are_usual
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 59, 60])
-def test_eq52_the_chunks_are_one_matrix(monkeypatch, chunk):
+def test_eq60_the_chunks_are_one_matrix(monkeypatch, chunk):
     real, fake = np.round(normal(0, 60, 2), 1), np.round(1.5 * normal(1, 50, 2) + 0.5, 1)
     whole = [metrics.precision_recall(*sets, 2) for sets in ((real, fake), (fake, real))]
     monkeypatch.setattr(metrics, "CHUNK", chunk)
@@ -178,7 +178,7 @@ def test_eq52_the_chunks_are_one_matrix(monkeypatch, chunk):
     ] == whole
 
 
-def test_eq52_far_from_the_origin_and_extremes():
+def test_eq60_far_from_the_origin_and_extremes():
     real = normal(0, 200, 2)
     far = np.array([1000, -1000])
     moved = metrics.precision_recall(real + far, 1.5 * real + 0.5 + far)
@@ -200,7 +200,7 @@ def test_squared_distances_are_those_of_a_loop(seed, m, n, d):
 
 
 @given(seeds, st.integers(1, 50))
-def test_eq53_on_the_line_it_is_scipys(seed, n):
+def test_eq61_on_the_line_it_is_scipys(seed, n):
     a, b = normal(seed, n), 2 * normal(seed + 1, n) + 1
     expected = scipy.stats.wasserstein_distance(a, b)
     assert metrics.wasserstein_1d(a, b) == pytest.approx(expected)
@@ -208,7 +208,7 @@ def test_eq53_on_the_line_it_is_scipys(seed, n):
     assert metrics.wasserstein_distance(*flat) == pytest.approx(expected)
 
 
-def test_eq53a_in_the_plane_it_is_scipys_and_a_shift_costs_its_length():
+def test_eq61a_in_the_plane_it_is_scipys_and_a_shift_costs_its_length():
     a, b = normal(0, 30, 2), normal(1, 30, 2)
     expected = scipy.stats.wasserstein_distance_nd(a, b)
     assert metrics.wasserstein_distance(a, b) == pytest.approx(expected)
@@ -216,7 +216,7 @@ def test_eq53a_in_the_plane_it_is_scipys_and_a_shift_costs_its_length():
     assert metrics.wasserstein_distance(a, shuffled) == pytest.approx(5)
 
 
-def test_eq53_a_line_may_be_a_column_or_not():
+def test_eq61_a_line_may_be_a_column_or_not():
     a, b = [3.0, 0, 1], [5.0, 6, 8]
     assert metrics.wasserstein_1d(a, b) == 5
     assert metrics.wasserstein_1d(np.array(a)[:, None], b) == 5
@@ -224,7 +224,7 @@ def test_eq53_a_line_may_be_a_column_or_not():
         metrics.wasserstein_1d(np.zeros((3, 2)), np.zeros((3, 2)))
 
 
-def test_eq53_wants_samples_of_one_size():
+def test_eq61_wants_samples_of_one_size():
     for distance in (metrics.wasserstein_1d, metrics.wasserstein_distance):
         with pytest.raises(
             DataError,
@@ -245,7 +245,7 @@ def test_without_scipy_it_says_what_to_install(monkeypatch):
 
 
 @given(seeds, st.sampled_from([0.1, 0.5, 3.0]), st.sampled_from(["float32", "float64"]))
-def test_eq54_eq54a_the_window_is_sklearns_kernel_density(seed, sigma, dtype):
+def test_eq62_eq62a_the_window_is_sklearns_kernel_density(seed, sigma, dtype):
     samples, x = normal(seed, 30, 5).astype(dtype), normal(seed + 1, 7, 5).astype(dtype)
     expected = KernelDensity(bandwidth=sigma).fit(samples).score_samples(x)
     actual = log_likelihoods(x, samples, [sigma])[0]
@@ -253,13 +253,13 @@ def test_eq54_eq54a_the_window_is_sklearns_kernel_density(seed, sigma, dtype):
     np.testing.assert_allclose(actual, expected, rtol=tolerance, atol=tolerance / sigma**2)
 
 
-def test_eq54_one_window_is_a_gaussian_far_out_too():
+def test_eq62_one_window_is_a_gaussian_far_out_too():
     x = np.array([[0.0, 0.0], [3.0, 4.0], [300.0, 400.0]])
     expected = scipy.stats.multivariate_normal([0, 0], 0.25 * np.eye(2)).logpdf(x)
     np.testing.assert_allclose(log_likelihoods(x, x[:1], [0.5])[0], expected)
 
 
-def test_eq54_by_a_loop_over_rows_samples_and_widths(monkeypatch):
+def test_eq62_by_a_loop_over_rows_samples_and_widths(monkeypatch):
     """In several chunks, the last one short; no chunk or width takes the place of another."""
     monkeypatch.setattr("minigan.lab.parzen.CHUNK", 3)
     samples, x = normal(0, 4, 2), normal(1, 8, 2)
@@ -274,12 +274,12 @@ def test_eq54_by_a_loop_over_rows_samples_and_widths(monkeypatch):
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-def test_eq54_the_published_grid_of_widths():
+def test_eq62_the_published_grid_of_widths():
     assert (len(SIGMAS), SIGMAS[0], SIGMAS[-1]) == (10, 0.1, 1)
     np.testing.assert_allclose(SIGMAS[1:] / SIGMAS[:-1], 10 ** (1 / 9))
 
 
-def test_eq54_the_protocol_chooses_sigma_on_the_validation_rows():
+def test_eq62_the_protocol_chooses_sigma_on_the_validation_rows():
     """Windows on samples of N(0, 1): the best of the grid is the best by sklearn too."""
     samples, validation, test = normal(0, 500, 2), normal(1, 200, 2), normal(2, 3000, 2)
     mean, error, sigma = parzen(samples, validation, test)

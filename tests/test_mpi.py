@@ -83,7 +83,7 @@ class Recorder:
         self.own, every[...] = own.copy(), own
 
 
-def test_eq55_the_shares_are_all_rows_once_and_as_equal_as_can_be():
+def test_eq63_the_shares_are_all_rows_once_and_as_equal_as_can_be():
     for k in range(1, 9):
         for m in range(k, 40):
             shares = [Processes(Recorder(r, k)).share(m)[0] for r in range(k)]
@@ -97,7 +97,7 @@ def test_fewer_rows_than_processes_are_refused():
         Processes(Recorder(0, 4)).share(3)
 
 
-def test_eq55a_the_weighted_sum_of_the_means_is_the_mean_of_all_rows():
+def test_eq63a_the_weighted_sum_of_the_means_is_the_mean_of_all_rows():
     m, k, rows = 11, 4, np.random.default_rng(0).integers(-99, 99, (11, 3))
     total = 0
     for r in range(k):

@@ -284,7 +284,7 @@ def test_an_older_critic_is_loaded_without_its_output_bias(tmp_path, name, versi
         own, other = (getattr(each.D_optimizer, slot) for each in (found, model))
         np.testing.assert_array_equal(own, other)
     rows = found.D_input(data.x, found.condition(data.labels))
-    widths = found.sizes()["D"]
+    widths = found.n_data + found.n_condition, *found.D_hidden, 1
     old = network(theta.astype(float), widths, rows.astype(float), 0.0)
     moved = found.D.forward(rows)[-1] - old
     np.testing.assert_allclose(moved, -0.125, atol=1e-6)  # one number for all scores

@@ -1,6 +1,7 @@
 """The notebooks of examples/notebooks run from top to bottom, as scripts and as notebooks, and
 what a notebook shows of minigan is a picture or a table."""
 
+import io
 import re
 import subprocess
 import sys
@@ -72,11 +73,18 @@ def test_fit_goes_on_from_a_state():
 
 
 def test_fit_draws_a_bar_on_stderr_unless_told_not_to(capsys):
-    minigan.fit(GAN(**POINTS), ring(n=100), 12, 16)
+    model, state = GAN(**POINTS), TrainState(seed=3)
+    minigan.fit(model, ring(n=100), 5, 16, state=state, progress=False)
+    capsys.readouterr()
+    records = minigan.fit(model, ring(n=100), 12, 16, state=state)
     out, err = capsys.readouterr()
     assert out == ""
-    assert "12/12" in err
-    assert "loss_D" in err
+    first, last = err.split("\r")[1], err.split("\r")[-1]
+    assert "| 5/12 [" in first
+    assert "| 12/12 [" in last
+    assert "step/s, " in last
+    for name, value in records[-1].items():
+        assert (f"{name}={value:.2f}" in last) == (name != "step")
     fitted()
     assert capsys.readouterr() == ("", "")
 
@@ -96,6 +104,8 @@ def test_a_history_says_how_far_it_came_and_shows_its_curves():
     assert said.startswith("<History of 12 steps, at 12: loss_")
     assert f"loss_G {records[-1]['loss_G']:.3g}" in said
     assert records._repr_png_().startswith(PNG)
+    many = type(records)([{"step": 2500, "loss_D": 0.12345, "D(x)": 2.0}] * 1234)
+    assert repr(many) == "<History of 1,234 steps, at 2,500: loss_D 0.123, D(x) 2>"
     assert repr(type(records)()) == "<History of no steps>"
     assert type(records)()._repr_png_() is None
 
@@ -139,6 +149,19 @@ def test_show_draws_the_very_pixels():
     assert drawn.shape == (3 * 8, 3 * 8)  # 6 x 6 and a border
     np.testing.assert_array_equal(drawn[1:7, 9:15], np.round(255 * x[1]).reshape(6, 6))
     np.testing.assert_array_equal(drawn[17:23, 9:], 0)  # there is no eighth
+    assert minigan.show(x).axes[0].images[0].get_array().shape == (8, 7 * 8)
+
+
+def test_pictures_keep_their_greys_and_their_proportions():
+    figure = minigan.show(np.full((25, 800), 0.5), image_shape=(20, 40))
+    with Image.open(io.BytesIO(figure._repr_png_())) as picture:
+        colours = np.asarray(picture.convert("RGB")).astype(int)
+    h, w, _ = colours.shape
+    assert (w, h) == (10 * 120 + 10, 3 * 60 + 10)  # each 60 pixels high, and a margin
+    assert (np.ptp(colours, axis=2) == 0).all()
+    assert colours[60 // 2, 120 // 2].tolist() == [128] * 3
+    assert colours[5:-5, 5:-5].max() <= 130  # no tick, and not as bright as can be
+    assert colours[-40:-5, -60:-5].max() == 0  # there is no thirtieth
 
 
 @pytest.mark.parametrize("shape", [(2, 18), (18, 2), (4, 9)])
@@ -149,12 +172,16 @@ def test_show_takes_pictures_that_are_not_square(shape):
 
 
 def test_show_draws_points_over_those_behind():
-    x, behind = np.random.default_rng(0).standard_normal((2, 30, 2))
-    (axis,) = minigan.show(x, behind=behind).axes
-    grey, orange = (np.asarray(each.get_offsets()) for each in axis.collections)
-    np.testing.assert_array_equal(grey, behind)
-    np.testing.assert_array_equal(orange, x)
-    assert axis.get_aspect() == 1
+    x, behind = np.random.default_rng(0).standard_normal((2, 2500, 2))
+    for given in (behind, Dataset(behind)):
+        (axis,) = minigan.show(x, behind=given).axes
+        grey, orange = (np.asarray(each.get_offsets()) for each in axis.collections)
+        np.testing.assert_allclose(grey, behind[:2000], atol=1e-6)
+        np.testing.assert_array_equal(orange, x[:2000])
+        assert axis.get_aspect() == 1
+    with Image.open(io.BytesIO(axis.figure._repr_png_())) as picture:
+        found = {colour for _, colour in picture.convert("RGB").getcolors(2**20)}
+    assert {(255, 127, 14), (211, 211, 211)} <= found  # tab:orange and lightgrey
 
 
 @pytest.mark.parametrize("x", BAD_ROWS, ids=lambda x: str(x.shape))
@@ -183,11 +210,12 @@ def test_plot_draws_every_number_of_the_records():
 
 def test_figures_show_themselves_and_leave_pyplot_alone(tmp_path):
     _, records = fitted()
-    for figure in (minigan.plot(records), minigan.show(np.ones((4, 2)))):
+    sizes = {minigan.plot(iter(records)): (800, 500), minigan.show(np.ones((4, 2))): (500, 500)}
+    for figure, size in sizes.items():
         assert figure._repr_png_().startswith(PNG)
         figure.savefig(tmp_path / "figure.png")
         with Image.open(tmp_path / "figure.png") as picture:
-            assert min(picture.size) >= 250
+            assert picture.size == size
     assert plt.get_fignums() == []
 
 
@@ -198,6 +226,9 @@ def test_a_data_set_shows_its_pictures_or_points_or_nothing():
     assert Dataset(x)._repr_png_() is None
     drawn = minigan.show(Dataset(x, image_shape=(6, 6))).axes[0].images[0].get_array()
     assert drawn.shape == (80, 80)  # a hundred of them
+    drawn = minigan.show(Dataset(x, image_shape=(6, 6)), (4, 9)).axes[0].images[0].get_array()
+    assert drawn.shape == (60, 110)
+    assert len(minigan.show(ring(n=150)).axes[0].collections[0].get_offsets()) == 150
 
 
 def test_a_run_shows_its_samples_once_there_are_some(tmp_path):

@@ -19,7 +19,8 @@ from PIL import Image
 
 import minigan
 from minigan import DataError, Dataset, fast, load
-from minigan.lab import own, plots
+from minigan.lab import images, own, plots, tables
+from minigan.lab import npy as npy_module
 from minigan.lab.cli import main
 from minigan.lab.loaders import identify, short_label
 from minigan.lab.own import partner
@@ -211,6 +212,25 @@ def test_how_data_were_understood_is_told(capsys, place, make):
     assert first.endswith(f": {told}")
 
 
+def test_many_classes_are_told_in_part_and_what_looks_like_pictures_too(capsys, place, ok):
+    words = [f"kind {letter}" for letter in "abcdefghijk"]
+    text("x.csv", table(1210, 1, "label,a", words))
+    assert main(["train", "gan", "--data", "x.csv", "--steps", "1", "--out", "a"]) == 0
+    told = "x: 1,210 points of 1 column, the 11 classes " + ", ".join(words[:10]) + ", ..."
+    assert capsys.readouterr().out.splitlines()[0] == told
+    text("flat.csv", table(4, 64, of=np.full((4, 64), 0.5)))
+    assert main(["train", "gan", "--data", "flat.csv", "--steps", "1", "--out", "b"]) == 0
+    told = [
+        "flat: 4 points of 64 columns, no labels",
+        "taken for points; --size 8 sees pictures in them",
+    ]
+    assert capsys.readouterr().out.splitlines()[:2] == told
+    config = json.loads((place / "b/config.json").read_text())
+    assert config["parameters"]["shift"] == 0.5
+    assert config["parameters"]["scale"] == 1.0  # the rows are all the same
+    assert ok("train gan --data flat.csv --steps 1 --out c --quiet") == ""
+
+
 # ---- what is refused, in one sentence each ----
 
 
@@ -259,6 +279,11 @@ def beside(place):
     image(place / "m/cat/b.png", pixels(9, 8))
 
 
+def beside_splits(place):
+    for name in ("train/a", "test/a", "b"):
+        image(place / f"m/{name}.png", pixels(9, 8))
+
+
 def pipe(place):
     (place / "m").mkdir()
     os.mkfifo(place / "m/a.png")
@@ -272,6 +297,23 @@ def dangling(place):
 def two_files(place):
     for name in ("a.npy", "b.npy"):
         text(place / "m" / name, npy(np.ones((3, 2))))
+
+
+def many_files(place):
+    for name in "abcde":
+        text(place / "m" / f"{name}.npy", npy(np.ones((3, 2))))
+
+
+def many_others(place):
+    for name in ("a.svg", "b\n.svg", "d.svg", "e.svg"):
+        text(place / "m" / name, "<svg/>")
+    (place / "m" / "c").mkdir()
+
+
+def bzipped(place):
+    (place / "m").mkdir()
+    with zipfile.ZipFile(place / "m/x.npz", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("x.npy", npy(np.ones((3, 2))))
 
 
 def labels_apart(place):
@@ -327,6 +369,14 @@ BAD = {
         beside,
         "such as a.png beside subfolders such as cat/",
     ),
+    "images beside train and test": (
+        beside_splits,
+        "such as b.png beside subfolders such as test/",
+    ),
+    "a quotation without an end": (
+        lambda p: text(p / "m/x.csv", '1,"' + "2" * 140_000 + "\n"),
+        "m/x.csv: truncated, or not a table of numbers (Error: field larger than ",
+    ),
     "a pipe": (pipe, "m/a.png: expected a file, this is something else"),
     "a dangling link": (dangling, "cannot read /place/m/a.png: No such file or directory"),
     "nothing": (
@@ -334,6 +384,52 @@ BAD = {
         "m holds nothing; minigan reads ",
     ),
     "two files": (two_files, "m holds a.npy, b.npy; choose one, as in /place/m/a.npy"),
+    "many files": (
+        many_files,
+        "m holds a.npy, b.npy, c.npy, d.npy, …; choose one, as in /place/m/a.npy",
+    ),
+    "many others": (many_others, "m holds a.svg, b .svg, c/, d.svg, …; minigan reads images ("),
+    "packed by bzip2": (bzipped, "m/x.npz: x: packed in a way that is not NumPy's"),
+    "another magic": (
+        lambda p: text(p / "m/x.npy", b"\x93NumPy\1\0"),
+        "m/x.npy: expected NumPy's b'\\x93NUMPY', got b'\\x93NumPy'",
+    ),
+    "a long header": (
+        lambda p: text(p / "m/x.npy", header("<f8", (1,) * 4000)),
+        "m/x.npy: declares a header of 12052 bytes; at most 10000",
+    ),
+    "a negative shape": (
+        lambda p: text(p / "m/x.npy", header("<f8", (-3, -3)) + bytes(72)),
+        "m/x.npy: declares the shape (-3, -3)",
+    ),
+    "many arrays": (
+        lambda p: npz(p / "m/x.npz", **{name: npy(np.ones(2)) for name in "abcdefg"}),
+        "e (2,) of float64, f (2,) of float64, …; expected one array, or x (images, x_train, ",
+    ),
+    "dim pixels": (
+        lambda p: text(p / "m/x.npy", npy(np.full((2, 8, 8), 63))),
+        "got 63 to 63; save x / 63",
+    ),
+    "bright pixels": (
+        lambda p: text(p / "m/x.npy", npy(np.full((2, 8, 8), 256))),
+        "got 256 to 256; save x / 256",
+    ),
+    "labels between numbers": (
+        lambda p: npz(p / "m/x.npz", x=npy(np.ones((2, 3))), y=npy(np.array([0.5, 1]))),
+        "m/x.npz: expected whole numbers or words as labels, got float64",
+    ),
+    "two columns of labels": (
+        lambda p: text(p / "m/x.csv", "label,a,Class\n1,2,3\n"),
+        "m/x.csv: two columns are called label, Class",
+    ),
+    "words without a header": (
+        lambda p: text(p / "m/x.csv", f"A,B,3\nC{'d' * 50},D,4\n"),
+        f"m/x.csv: its columns C{'d' * 39}, D hold words; expected numbers",
+    ),
+    "a long label": (
+        lambda p: text(p / "m/x.csv", f"label,a\n{'b' * 100},2\n{'b' * 101},2\n"),
+        "m/x.csv: line 3: a label of more than 100 characters",
+    ),
     "other labels": (
         labels_apart,
         "labels.npy: expected one label for each of 30 rows",
@@ -500,11 +596,44 @@ def test_a_file_of_another_kind_is_told_what_it_is(place, case):
             {"size": 9},
             "m/x.npy: size: a row has 64 numbers, not 9 x 9 or 9 x 9 x 3; --size 8 ",
         ),
+        ({"size": 9, "n": 63}, "not 9 x 9 or 9 x 9 x 3; leave the size out"),
     ],
 )
 def test_wrong_options_are_refused(place, options, says):
-    text(place / "m/x.npy", npy(pixels(9, 64)))
+    text(place / "m/x.npy", npy(pixels(9, options.pop("n", 64))))
     assert says in said_of(place, "m", **options)
+
+
+def test_images_that_are_too_many_or_too_large_to_unpack_are_refused(place, monkeypatch):
+    text(place / "m/a.png", png_declaring(6000, 6000))
+    says = "m/a.png: an image of 6000 x 6000; expected at most 33,554,432 pixels"
+    assert says in said_of(place, "m", size=28)
+    for name, shape in (("a", (128, 30)), ("b", (40, 128))):
+        image(place / f"m/{name}.png", pixels(*shape))
+    assert "--size 28 crops and scales them all" in said_of(place, "m")
+    assert load("m", size=28).image_shape == (28, 28)
+    monkeypatch.setattr(images, "MOST_FILES", 2)
+    assert len(load("m", size=28)) == 2
+    image(place / "m/c.png", pixels(30, 30))
+    assert said_of(place, "m", size=28) == "data: /place/m holds more than 2 images"
+
+
+def test_what_the_memory_or_the_system_refuses_is_one_sentence(place, monkeypatch):
+    text("x.npy", npy(np.ones((3, 2))))
+    image("m/a.png", pixels(3, 3))
+
+    def fails(error):
+        def call(*_):
+            raise error
+
+        return call
+
+    monkeypatch.setattr(npy_module, "read_array", fails(MemoryError()))
+    assert said_of(place, "x.npy") == "/place/x.npy: there is not enough memory to read it"
+    monkeypatch.setattr(npy_module, "read_array", fails(ValueError("long " * 99)))
+    assert said_of(place, "x.npy").endswith(f" (ValueError: {('long ' * 99)[:188]})")
+    monkeypatch.setattr(os, "scandir", fails(PermissionError(13, "Permission denied")))
+    assert said_of(place, "m") == "data: cannot read the folder /place/m: Permission denied"
 
 
 def test_options_for_data_of_ones_own_are_refused_elsewhere(place):
@@ -627,8 +756,10 @@ def test_transparent_pixels_lie_on_the_background(place, background, level, mode
     found = only("m", background=background)[0]
     assert abs(found - [40, level, mixed]).max() <= 1
     told = load("m", background=background).source.told
-    assert told.startswith(
-        f"1 of them transparent in places, laid on {background} (--background"
+    other = {"white": "black", "black": "white"}[background]
+    assert told == (
+        f"1 of them transparent in places, laid on {background} "
+        f"(--background {other} for the other)"
     )
 
 
@@ -760,6 +891,11 @@ def test_a_folder_in_a_folder_is_gone_down_into(place):
     data = load("n")
     assert (len(data), data.source.names, data.name) == (2, ("a", "b"), "n")
     assert data.source.held_out(9).source.names == ("a", "b")
+    for split, n in (("train", 3), ("test", 2)):
+        for i in range(n):
+            image(Path("p") / split / f"{i}.png", pixels(2, 2))
+    data = load("p")
+    assert (len(data), data.labels, len(data.source.held_out(9))) == (3, None, 2)
     for name in ("train", "plane"):  # these are classes
         image(Path("o") / name / "0.png", pixels(2, 2))
     assert load("o").source.names == ("plane", "train")
@@ -912,6 +1048,35 @@ def test_what_is_emnists_is_stood_upright_in_tables_too(place):
     assert data.classes == (1, 2, 3)
 
 
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_every_version_of_numpys_files_is_read(place, version):
+    with open("x.npy", "wb") as file:
+        np.lib.format.write_array(file, np.arange(6.0).reshape(3, 2), version)
+    assert load("x.npy").x.tolist() == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_a_fraction_among_thousands_of_whole_numbers_makes_them_points(place):
+    x = np.full((1500, 64), 255.0)
+    np.save("x.npy", x)
+    assert load("x.npy").image_shape == (8, 8)
+    x[1400, 3] = 0.5
+    np.save("x.npy", x)
+    assert load("x.npy").image_shape is None
+    for brightest, shape in ((63, None), (64, (8, 8)), (255, (8, 8)), (256, None)):
+        np.save("x.npy", np.full((2, 64), brightest))
+        assert load("x.npy").image_shape == shape
+
+
+def test_arrays_are_scaled_from_their_middle(place):
+    blocks = pixels(3, 4, 8)
+    wide = np.zeros((3, 16, 40), np.uint8)
+    wide[:, :, 4:36] = blocks.repeat(4, 1).repeat(4, 2)
+    np.save("x.npy", wide)
+    found = load("x.npy", size=(4, 8)).x.reshape(blocks.shape)
+    assert np.corrcoef(found.ravel(), blocks.ravel())[0, 1] > 0.97
+    assert 0 <= found.min() <= found.max() <= 1
+
+
 def test_no_more_is_unpacked_than_is_declared(place):
     head = header("<f4", (3, 2))
     npz("m.npz", x=head + bytes(2**28))
@@ -919,6 +1084,25 @@ def test_no_more_is_unpacked_than_is_declared(place):
     assert load("m.npz").x.tolist() == [[0, 0]] * 3
     assert tracemalloc.get_traced_memory()[1] < 2**24
     tracemalloc.stop()
+
+
+def test_what_the_memory_cannot_hold_is_not_begun(place, monkeypatch):
+    np.save("x.npy", np.ones((40, 2)))
+    np.save("p.npy", pixels(2, 9, 9))
+    text("t.csv", "1,2\n" * 50)
+    for name in "ab":
+        image(f"m/{name}.png", pixels(6, 6))
+    paths = {"x.npy": "x.npy: an array of (40, 2)", "p.npy": "p.npy: pictures (2, 9, 9)"}
+    paths |= {"t.csv": "t.csv: its numbers", "m": "2 images of 6 x 6"}
+    for memory in (1000, 10_000):
+        monkeypatch.setattr("minigan.arrays._memory", lambda memory=memory: memory)
+        for path, what in paths.items():
+            if memory > 1000:
+                load(path)
+                continue
+            with pytest.raises(minigan.MiniganError) as error:
+                load(path)
+            assert f"{what} would take 0 GB of memory; there are 0" in str(error.value)
 
 
 # ---- tables ----
@@ -935,6 +1119,7 @@ ROWS = [[1.5, 2, 3], [4, -5, 6e3]]
         '"a","b","c"\n"1.5",2,3\n4,"-5",6e3\n',
         "1.5;2;3\n4;-5;6e3\n",
         "a;b;c\n1,5;2;3\n4;-5;6e3\n",
+        "a|b|c\n1.5|2|3\n4|-5|6e3\n\0\0",
         "a\tb\tc\n1.5\t2\t3\n4\t-5\t6e3\n",
         "  1.5  2 3\n 4 -5   6e3\n",
         "# a b c\n1.5 2 3\n4 -5 6e3\n",
@@ -960,6 +1145,7 @@ def test_tables_are_read_as_programs_write_them(place, content):
         ("a,target\n1,5.0\n2,7.0\n3,5.0\n", [5, 7, 5], ()),
         ("a,kind\n1,b\n2,a\n3,b\n", [1, 0, 1], ("a", "b")),
         ("1,b\n2,a\n3,b\n", [1, 0, 1], ("a", "b")),
+        ("1,z\n2,e\u0301\n3,z\n", [0, 1, 0], ("z", "e\u0301")),  # in the order of é
         ('1,"b, c"\n2,a\n3,"b, c"\n', [1, 0, 1], ("a", "b, c")),
         ("a,label\n1,-1\n2,1\n3,-1\n", [0, 1, 0], ("-1", "1")),
         ("0,1,species\n1,1,b\n2,1,a\n3,1,b\n", [1, 0, 1], ("a", "b")),
@@ -973,6 +1159,25 @@ def test_labels_are_found_in_tables(place, content, values, names):
     assert data.x[:, 0].tolist() == [1, 2, 3]
 
 
+def test_labels_are_words_unless_they_are_whole_numbers_from_0(place):
+    words = "1e300", "2.0", f"{2**53}.0", "inf", "nan"
+    text("x.csv", "label,a\n" + "".join(f"{word},1\n" for word in words))
+    assert load("x.csv").source.names == ("1e300", "2", *words[2:])
+    text("x.csv", f"label,a\n{2**53 - 1}.0,1\n3,1\n")
+    assert load("x.csv").classes == (3, 2**53 - 1)
+
+
+def test_long_tables_are_read_whole_and_endless_lines_not(place, monkeypatch):
+    rows = np.random.default_rng(0).integers(999, size=(70, 2000))
+    text("x.csv", table(70, 2000, of=rows))
+    assert load("x.csv").x.tolist() == rows.tolist()
+    monkeypatch.setattr(tables, "LONGEST", 12)
+    text("x.csv", "1,2\n3,4\n" + "5" * 10 + "\n")
+    assert "line 3: expected 2 cells" in said_of(place, "x.csv")
+    text("x.csv", "1,2\n3,4\n" + "5" * 12 + "\n")
+    assert "x.csv: line 3 has more than 12 characters" in said_of(place, "x.csv")
+
+
 def test_pixels_without_a_header_begin_with_their_label(place):
     rows = pixels(4, 65)
     rows[:, 0] = [3, 1, 3, 0]
@@ -981,6 +1186,9 @@ def test_pixels_without_a_header_begin_with_their_label(place):
     assert data.image_shape == (8, 8)
     assert [data.classes[j] for j in data.labels] == [3, 1, 3, 0]
     assert data.x == pytest.approx(rows[:, 1:] / 255)
+    text("few.csv", table(4, 5, of=rows[:, :5]))
+    assert load("few.csv").labels is None
+    assert load("few.csv").x.tolist() == rows[:, :5].tolist()
 
 
 def test_rows_that_may_be_pictures_are_told_of(place):

@@ -164,6 +164,11 @@ UNSEEN = {
     "a momentum that is one step late": "no game has plain momentum",
     "an optimiser that forgets when it is resumed": "nothing is resumed",
     "labels that begin at one": "points are labelled by no file",
+    "the filter turned around on the way back": "points have no convolutions",
+    "the stride forgotten on the way back": "points have no convolutions",
+    "the padding on one side": "points have no convolutions",
+    "the fan in of a transpose without its stride": "points have no convolutions",
+    "patches in another order of axes": "points have no convolutions",
 }
 
 

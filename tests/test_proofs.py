@@ -13,6 +13,8 @@ from minigan import (
     GAN,
     WGAN,
     WGANGP,
+    Conv,
+    ConvTranspose,
     Dense,
     Layer,
     LeakyReLU,
@@ -68,7 +70,7 @@ def test_the_command_proves_everything_within_ten_seconds(proven):
     assert lines[-1] == f"all {len(found)} pass"
     assert all(line.split()[-1] == "pass" for line in found)
     assert max(map(len, lines)) < 80
-    numbers = "1a 1b 1c 1d 1e 2a 2b 3a 3b 4a 5a 6a 7a 8a 10 11 12 19 20 21 21a 45"
+    numbers = "1a 1b 1c 1d 1e 2a 2b 3a 3b 4a 5a 6a 7a 8a 10 11 12 19 20 21 21a 52"
     for equation in numbers.split():
         assert any(line.startswith(f"({equation}) ") for line in found), equation
 
@@ -129,10 +131,10 @@ def test_nothing_that_has_a_derivative_is_left_out(proven):
 def test_a_failure_is_shown_with_its_worst_entry_beneath():
     right = Check("a", "adjoint", 0.0, "", 1e-13)
     wrong = Check("b", "complex step", 0.5, "b[3]: 1 claimed, 2 measured", 1e-13)
-    lines = list(table([Proof("(45)", "the one", right), Proof("(10)", "the other", wrong)]))
+    lines = list(table([Proof("(52)", "the one", right), Proof("(10)", "the other", wrong)]))
     assert lines[1:] == [
-        "(45)   the one                               adjoint       0.0e+00  1e-13  pass",
-        "(10)   the other                             complex step  5.0e-01  1e-13  FAIL",
+        "(52)   the one                                adjoint      0.0e+00  1e-13  pass",
+        "(10)   the other                              complex step 5.0e-01  1e-13  FAIL",
         "       b[3]: 1 claimed, 2 measured",
         "",
         "1 of 2 FAIL",
@@ -149,7 +151,7 @@ def test_nan_in_one_of_the_cases_fails(rows, monkeypatch):
     monkeypatch.setattr(LeakyReLU, "dx", sometimes)
     monkeypatch.setattr("minigan.lab.proofs.GAMES", {})
     failed = {proof.equation for proof in proofs() if not proof.check.passed}
-    assert failed >= {"(2a)", "(2b)", "(45)"}
+    assert failed >= {"(2a)", "(2b)", "(52)"}
     assert not failed & {"(1a)", "(3a)", "(4a)"}
 
 
@@ -180,6 +182,11 @@ OF_LAYERS = {
     "(3a) Sigmoid: dx",
     "(3b) Sigmoid: tangent",
 }
+KINDS = {"(47)": "Conv", "(48)": "ConvTranspose"}
+PARTS_OF = "a) {}: dx", "b) {}: dW", "c) {}: db", "d) {}: tangent"
+PARTS_OF += "e) {}: dW of the tangent", "e) {}: db of the tangent"
+OF_LAYERS |= {f"{n[:-1]}{part.format(name)}" for n, name in KINDS.items() for part in PARTS_OF}
+LAYERS = "Dense", "LeakyReLU", "Sigmoid", *KINDS.values()
 OF_LOSSES = {
     "(4a) bce_with_logits: ds",
     "(5a) wasserstein: ds",
@@ -189,11 +196,9 @@ OF_LOSSES = {
 }
 OF_NETWORKS = {"(11) network: gradient of theta", "(10) network: delta of x"}
 OF_NETWORKS |= {"(12) network: tangents"}
-ADJOINT = {
-    f"(45) {name}: adjoint of dx and tangent" for name in ("Dense", "LeakyReLU", "Sigmoid")
-}
-ADJOINT |= {"(45) network: adjoint, layer by layer"}
-ROWS = {f"(21) {name}: row by row" for name in ("Dense", "LeakyReLU", "Sigmoid", "network")}
+ADJOINT = {f"(52) {name}: adjoint of dx, tangent" for name in LAYERS}
+ADJOINT |= {"(52) network: adjoint, layer by layer"}
+ROWS = {f"(21) {name}: row by row" for name in (*LAYERS, "network")}
 STEPS = ("(19) {}: G_step, gradient of G", "(21) {}: update, gradient of G")
 D_STEPS = ("(20) {}: D_step, gradient of D", "(21a) {}: D_update, gradient of D")
 D_STEPS += ("(21) {}: update, gradient of D",)
@@ -252,7 +257,7 @@ def test_every_derivative_is_proven_by_the_method_and_the_limit_of_its_dtype(
     expected |= ADJOINT | ROWS if dtype == "float64" else set()
     assert len(lines) == len(set(lines))
     assert set(lines) == expected
-    assert set(GAMES) == {*MODELS, "gan, minimax"}
+    assert set(GAMES) == {*MODELS, "gan, minimax", "cr3gan, conv", "wgan-gp, conv"}
     for line, (_, _, method, limit) in zip(lines, found):
         right = ("complex step", 1e-13) if dtype == "float64" else ("float32", 1e-5)
         right = ("adjoint", 1e-13) if line in ADJOINT else right
@@ -270,6 +275,15 @@ PARTS = {
     (Sigmoid, "tangent", None): {"(3b) Sigmoid: tangent"},
     (LeakyReLU, "dx", None): {"(2a) LeakyReLU: dx", "(2b) LeakyReLU: tangent"},
     (LeakyReLU, "tangent", None): {"(2b) LeakyReLU: tangent"},
+    (Conv, "dx", None): {"(47a) Conv: dx"},
+    (Conv, "dparams", 0): {"(47b) Conv: dW"},
+    (Conv, "dparams", 1): {"(47c) Conv: db"},
+    (Conv, "tangent", None): {"(47d) Conv: tangent"},
+    (Conv, "tangent_dparams", 0): {"(47e) Conv: dW of the tangent"},
+    (ConvTranspose, "dx", None): {"(48a) ConvTranspose: dx"},
+    (ConvTranspose, "dparams", 0): {"(48b) ConvTranspose: dW"},
+    (ConvTranspose, "dparams", 1): {"(48c) ConvTranspose: db"},
+    (ConvTranspose, "tangent_dparams", 0): {"(48e) ConvTranspose: dW of the tangent"},
 }
 
 
@@ -281,8 +295,8 @@ def test_a_layers_derivative_that_is_wrong_by_a_little_fails_in_its_line(
     bend(monkeypatch, *part[:2], dtype, part[2])
     monkeypatch.setattr(module, "GAMES", {})
     assert failed(dtype) - OF_NETWORKS - ADJOINT == PARTS[part]
-    monkeypatch.setitem(SLIGHTLY, dtype, 1e-2)  # (45) sees what is not orthogonal to v
-    adjoint = f"(45) {part[0].__name__}: adjoint of dx and tangent"
+    monkeypatch.setitem(SLIGHTLY, dtype, 1e-2)  # (52) sees what is not orthogonal to v
+    adjoint = f"(52) {part[0].__name__}: adjoint of dx, tangent"
     # a dx and a tangent that are wrong alike agree with each other
     alone = part[1] in ("dx", "tangent") and len(PARTS[part]) == 1
     assert (adjoint in failed(dtype)) == (alone and dtype == "float64")
@@ -343,8 +357,8 @@ def test_a_networks_pass_that_is_wrong_by_a_little_fails_in_its_line(
     bend(monkeypatch, Network, method, dtype, at)
     monkeypatch.setattr(module, "GAMES", {})
     assert failed(dtype) - ADJOINT == {line}
-    monkeypatch.setitem(SLIGHTLY, dtype, 1e-2)  # (45) sees what is not orthogonal to v
-    adjoint = {"(45) network: adjoint, layer by layer"}
+    monkeypatch.setitem(SLIGHTLY, dtype, 1e-2)  # (52) sees what is not orthogonal to v
+    adjoint = {"(52) network: adjoint, layer by layer"}
     assert failed(dtype) & ADJOINT == (
         adjoint if at is not None and dtype == "float64" else set()
     )
@@ -380,9 +394,11 @@ def test_a_penalty_or_its_gradient_that_is_wrong_fails_where_it_is_asked_for(
         return tuple(v * (1 + 1e-9) if i == at else v for i, v in enumerate(right(self, *args)))
 
     monkeypatch.setattr(WGANGP, "penalty", bent)
-    few = {name: GAMES[name] for name in ("gan", "wgan", "wgan-gp", "cwgan-gp", "r3gan")}
+    few = {
+        name: GAMES[name] for name in ("gan", "wgan", "wgan-gp", "cwgan-gp", "wgan-gp, conv")
+    }
     monkeypatch.setattr(module, "GAMES", few)
-    assert failed("float64") == of(("wgan-gp", "cwgan-gp"), *D_STEPS)
+    assert failed("float64") == of(("wgan-gp", "cwgan-gp", "wgan-gp, conv"), *D_STEPS)
 
 
 def test_a_game_whose_loss_is_wrong_fails_and_no_other(one_case, monkeypatch):
@@ -427,7 +443,8 @@ def test_float32_and_float64_play_with_the_same_numbers(name):
             np.testing.assert_array_equal(a, b)
         if low.c is not None:
             np.testing.assert_array_equal(low.c, high.c)
-        assert (low.x.shape, low.z.shape) == ((case[1], 4), (case[1], 3))
+        n = 20 if "conv" in name else 4
+        assert (low.x.shape, low.z.shape) == ((case[1], n), (case[1], 3))
 
 
 def test_no_parameter_under_proof_is_zero():

@@ -31,7 +31,7 @@ def last(records):
 
 
 @pytest.mark.parametrize("decay", [False, True])
-def test_eq47_the_rates_fall_on_a_line_to_zero_or_stay(decay):
+def test_eq55_the_rates_fall_on_a_line_to_zero_or_stay(decay):
     model = small(WGAN, lr_decay=decay)
     model.critic_steps = lambda: 2
     model.G_optimizer, model.D_optimizer = Heard(2**-10), Heard(2**-9)

@@ -39,7 +39,7 @@ def wgan(**options):
 
 
 def gradient(f, theta):
-    """The gradient of f at theta, entry by entry, by the complex step (44)."""
+    """The gradient of f at theta, entry by entry, by the complex step (51)."""
     return np.array([complex_step(f, theta, u) for u in np.eye(theta.size)])
 
 

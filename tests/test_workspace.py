@@ -175,6 +175,18 @@ def test_so_they_are_for_every_stack_of_the_layers(layers, dtype):
         check_same(lambda D=D: GAN(G=stack(*within, dtype=dtype), D=stack(*D, dtype=dtype)))
 
 
+@pytest.mark.parametrize("layers", STACKS)
+def test_eq10_so_is_the_delta_of_each_layer_by_itself(layers):
+    network, rng = stack(*STACKS[layers]), np.random.default_rng(1)
+    inside, x = InPlace(network, 7), rng.standard_normal((7, 4), "float32")
+    trace = network.forward(x)
+    for l, (before, after) in enumerate(zip(trace, trace[1:]), 1):
+        dy = rng.standard_normal(after.shape, "float32")
+        np.testing.assert_array_equal(
+            inside.dx(l, dy, before, after), network.dx(l, dy, before, after)
+        )
+
+
 @pytest.mark.parametrize("rules", [(SGD(0.1, 0.5), Adam()), (RMSProp(), SGD())])
 def test_so_they_are_with_every_optimiser(rules):
     def make():

@@ -31,6 +31,7 @@ import test_games
 from conftest import Library
 
 from minigan import fast, losses, penalty
+from minigan.conv import Conv, ConvTranspose
 from minigan.errors import DivergedError
 from minigan.game import Game
 from minigan.gradcheck import check_gradient, check_layer, check_network, step_size
@@ -69,6 +70,9 @@ def claims(dtype="float64"):
         layers = (Dense(n, k), (draw(n, k), draw(k))), (LeakyReLU(), ()), (Sigmoid(), ())
         for layer, params in layers:
             yield from of_layer(layer, draw(m, n), *params, draw=draw)
+        for layer in of_pictures(n + 1, k):
+            params = [draw(*shape) for shape in layer.shapes]
+            yield from of_layer(layer, draw(m, layer.n), *params, draw=draw)
     for t in (0.0, 0.9, 1.0):
         for loss in (losses.bce_with_logits, losses.wasserstein, losses.least_squares):
             s = draw(6, 1)
@@ -84,6 +88,12 @@ def claims(dtype="float64"):
     for P in (penalty.gradient_penalty, penalty.zero_centred_penalty):
         of_theta = lambda w, P=P: P(Network(D.layers, w), alike(x, w))[0]  # noqa: E731
         yield of_theta, D.theta + 0, P(D, x)[1]
+
+
+def of_pictures(side, k):
+    """A convolution and a transposed one, of pictures with two channels."""
+    shape = side, side + 1, 2
+    return Conv(shape, k, kernel=3, beside=1), ConvTranspose(shape, k, kernel=3)
 
 
 def of_layer(layer, x, *params, draw):
@@ -143,6 +153,7 @@ def adjoint():
         (Dense(4, 4), rng.standard_normal((4, 4)), rng.standard_normal(4)),
         (LeakyReLU(),),
         (Sigmoid(),),
+        *((layer, *map(rng.standard_normal, layer.shapes)) for layer in of_pictures(4, 3)),
     ):
         x = rng.standard_normal((4, getattr(layer, "n", None) or 3))
         assert check_layer(layer, x, *params)[-1].passed

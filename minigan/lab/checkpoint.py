@@ -15,7 +15,6 @@ import numpy as np
 
 from ..arrays import to_numpy
 from ..errors import BackendError, CheckpointError, DivergedError, MiniganError
-from ..network import mlp_layers
 from ..optim import SGD, Adam, RMSProp
 from ..training import TrainState
 from .files import open_regular, write_whole
@@ -139,14 +138,12 @@ def optimizer_settings(model, player):
 
 def check_layers(model):
     r"""Raises CheckpointError if a network is not the one that the parameters describe."""
-    ends = {"G": (model.output, True), "D": ("linear", not model.shift_invariant)}
-    for player, sizes in model.sizes().items():
-        described = mlp_layers(sizes, model.slope, *ends[player])
+    for player, described in model.layers().items():
         layers = getattr(model, player).layers
         if list(map(_signature, layers)) != list(map(_signature, described)):
             raise CheckpointError(
-                f"{player}: a checkpoint holds networks of the widths and the slope that the "
-                f"model's parameters say; this one has {', '.join(map(repr, layers))}; keep "
+                f"{player}: a checkpoint holds the networks that the model's parameters "
+                f"describe; this one has {', '.join(map(repr, layers))}; keep "
                 f"model.{player}.theta with numpy.savez"
             )
 

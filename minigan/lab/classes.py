@@ -27,7 +27,7 @@ class Reader:
     r"""Reads the class of a sample, cheaply enough for the training loop.
 
     data : a `Dataset`; `classes` holds the values of its labels, and is empty where nothing
-    can be read: without labels, with a single class, with more than a thousand
+    can be read: without labels, with a single class, with more than a thousand, of stacks
 
     In the k directions of most variance, class j is a Gaussian with the mean $\mu_j$ and the
     covariance $C_j$ of its rows, and a sample z belongs to the class that minimises
@@ -39,8 +39,9 @@ class Reader:
 
     def __init__(self, data):
         there = [] if data.labels is None else np.unique(data.labels).tolist()
-        names = class_names(data)
-        self.classes = [names[j] for j in there] if 2 <= len(there) <= MOST else []
+        names, stacked = class_names(data), getattr(data.source, "stacked", False)
+        readable = 2 <= len(there) <= MOST and not stacked
+        self.classes = [names[j] for j in there] if readable else []
         if not self.classes:
             return
         rows = stream(0, "rows to be watched").permutation(len(data))[:5000]
@@ -141,7 +142,7 @@ class Looks:
         return len(kept) < before
 
     def told(self, steps):
-        r"""[(step, sentence)] of a run of so many steps: which classes were lost (50), in six
+        r"""[(step, sentence)] of a run of so many steps: which classes were lost (58), in six
         looks in a row, and which came back, in two.
 
         From a quarter of the run on, a class is lost that was drawn and is not any more; from

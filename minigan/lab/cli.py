@@ -159,7 +159,9 @@ def add_train(models, name):
     examples = TRAIN_EXAMPLES.format(name)
     sub = add_command(models, name, text, examples, session.train_command, model=name)
     run = sub.add_argument_group("the run")
-    run.add_argument("--data", help="mnist5k (default), mnist, ring, grid, or a path to yours")
+    run.add_argument(
+        "--data", help="mnist5k (default), mnist, stacked, ring, grid, or a path to yours"
+    )
     run.add_argument("--data-dir", metavar="DIR", help="where the full MNIST lies")
     add_reading(run)
     run.add_argument("--steps", type=int, help=f"iterations in all (default {recipe['steps']})")

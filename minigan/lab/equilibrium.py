@@ -15,7 +15,8 @@ def equilibrium(name, parameters):
     would leave as good and change, as a critic's $L_G$, is left out; so are penalties.
     """
     small = {"n_data": 1, "n_noise": 1, "G_hidden": (), "D_hidden": (), "dtype": "float64"}
-    game = build(name, **parameters | small | {"backend": "numpy", "ema_decay": 0.0})
+    small |= {"network": "mlp", "backend": "numpy", "ema_decay": 0.0}
+    game = build(name, **parameters | small)
 
     def slope(s):
         _, ds_real, ds_fake = game.D_loss(s, s)

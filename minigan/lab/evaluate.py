@@ -13,7 +13,8 @@ import numpy as np
 
 from ..arrays import stream
 from ..errors import DataError, DivergedError, MiniganError, RunError, whole_number
-from . import metrics
+from . import metrics, stacked
+from .classifier import SIDE, Classifier
 from .loaders import mnist5k
 from .parzen import parzen
 from .source import Source, class_names
@@ -27,24 +28,38 @@ def evaluate(model, data, n=None, seed=1):
     r"""Every measure of the model's samples and of genuine rows, as a dictionary.
 
     model : a trained `Game`; data : the `Dataset` it learned from
-    n : samples; None is 10,000 pictures or 2,500 points, fewer if there are fewer genuine
+    n : samples; None is 10,000 pictures, 26,000 stacked ones or 2,500 points, and fewer if
+        there are fewer genuine rows
     seed : of the samples, which are those that `model.sample` draws with it
 
     "samples" and "genuine" hold {measure: value, or a list of values}; "against" says
     with which rows both are compared, and "classes" what is in the lists. Raises
     DataError if there are too few rows, and DivergedError if samples are not finite.
     """
-    n = n if n is not None else (10_000 if data.image_shape else 2_500)
+    n = n if n is not None else usual_number(data)
     n = whole_number("n", n, f"[{LEAST}, inf)", RunError)
     control, unseen, against = genuine(data, n)
     n = min(n, len(control), len(unseen))
     asked = np.arange(n) % model.n_condition if model.n_condition else None
     x = samples(model, data, n, seed, asked)
-    measure = pictures(data) if data.image_shape else points(data)
+    measure = measures(data)
     found = {"n": n, "against": against, "classes": class_names(data)}
     found["samples"] = measure(x, asked, unseen)
     found["genuine"] = measure(control.x[:n], None if asked is None else control.labels, unseen)
     return found
+
+
+def usual_number(data):
+    r"""How many samples are measured if nothing is said."""
+    of_protocol = (data.source or Source()).n_measured
+    return of_protocol or (10_000 if data.image_shape else 2_500)
+
+
+def measures(data):
+    r"""The measures that suit the data, as a function of rows, labels and unseen rows."""
+    if (data.source or Source()).stacked:
+        return stacks
+    return pictures(data) if data.image_shape else points(data)
 
 
 def samples(model, data, n, seed, asked):
@@ -64,9 +79,10 @@ def samples(model, data, n, seed, asked):
 def genuine(data, n):
     r"""(control, unseen rows, what to call these), the rows in a random but fixed order."""
     source = data.source or Source()
-    unseen = source.held_out(min(n, ENOUGH))
+    most = max(ENOUGH, source.n_measured)
+    unseen = source.held_out(min(n, most))
     if unseen is not None:
-        unseen, data = unseen.part(slice(ENOUGH)), source.more() or data
+        unseen, data = unseen.part(slice(most)), source.more() or data
     enough(data, len(data) // 2 if unseen is None else len(data))
     rows = stream(0, "rows to be measured").permutation(len(data))
     if unseen is None:
@@ -122,8 +138,6 @@ def carried(x, y):
 
 def judge_of(data):
     r"""The classifier that reads such pictures; None if none can be had."""
-    from .classifier import SIDE, Classifier
-
     if data.image_shape != (SIDE, SIDE) or data.n_classes < 2:
         return None
     digits = data.source is not None and data.source.digits
@@ -152,6 +166,16 @@ def pictures(data):
         return found | dict(zip(names, window))
 
     return measure
+
+
+def stacks(x, asked, unseen):
+    r"""The measures of stacked digits, which need no unseen rows."""
+    label = stacked.read(Classifier(mnist5k(), cache=True), x)
+    modes, divergence = stacked.modes_and_divergence(label)
+    found = {f"modes of {stacked.MODES}": modes, "KL divergence": divergence}
+    if asked is not None:
+        found["label accuracy"] = metrics.label_accuracy(label, asked[: len(x)])[0]
+    return found
 
 
 def table(found):

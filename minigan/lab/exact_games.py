@@ -158,7 +158,8 @@ class Play:
 
     def layers(self, player):
         r"""Dense and LeakyReLU; with a condition, D begins with a layer of one's own."""
-        n, *widths, k = self.game.sizes()[player]
+        n, k = self.game.ends()[player]
+        widths = getattr(self.game, f"{player}_hidden")
         own = self.wide and player == "D"
         layers: list = [Bent(n)] if own else []
         for k_hidden in widths:

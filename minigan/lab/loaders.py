@@ -4,6 +4,7 @@ r"""Data sets by name: digits, points in the plane; by path, whatever is your ow
 |---|---|---|
 | mnist5k | 5,000 | the first 500 of each class of MNIST's training set, shipped with minigan |
 | mnist | 60,000 | all of it, once `minigan download mnist` has run |
+| stacked | 26,000 | three digits of mnist5k in the three colours of a picture: 1,000 modes |
 | ring, grid | 100,000 | 8 Gaussians on a circle, 25 on a grid: to see which modes are lost |
 | any folder | | IDX files under MNIST's names, as Fashion-MNIST, EMNIST and QMNIST come |
 | FOLDER:letters | | of several sets in a folder, that of the files emnist-letters-... |
@@ -25,6 +26,7 @@ from .idx import INSIDE, choose_set, file_name, find_idx, read_idx, what_is_miss
 from .own import load_own
 from .pixels import Layout, rows_of
 from .source import Reading, Source, naming
+from .stacked import stacked
 
 
 def load(name, data_dir=None, size=None, grey=None, background="white"):
@@ -274,4 +276,4 @@ def _mixture(name, centres, n, std, seed, drawn=0):
 
 
 DIGITS = {"mnist": mnist, "mnist5k": mnist5k}
-MIXTURES = {"ring": ring, "grid": grid}
+MIXTURES = {"stacked": stacked, "ring": ring, "grid": grid}

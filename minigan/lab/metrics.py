@@ -66,9 +66,9 @@ def squared_distances(a, b):
 def frechet_distance(a, b):
     r"""The squared Fréchet distance of two Gaussians with the moments of a and b.
 
-    (48) $d^2 = \|\mu_a - \mu_b\|^2 + \mathrm{tr}(C_a + C_b) - 2\,\mathrm{tr}\,(C_a C_b)^{1/2}$
+    (56) $d^2 = \|\mu_a - \mu_b\|^2 + \mathrm{tr}(C_a + C_b) - 2\,\mathrm{tr}\,(C_a C_b)^{1/2}$
 
-    (48a) $\mathrm{tr}\,(C_a C_b)^{1/2} = \sum_i \sqrt{\lambda_i}$ with λ the eigenvalues of
+    (56a) $\mathrm{tr}\,(C_a C_b)^{1/2} = \sum_i \sqrt{\lambda_i}$ with λ the eigenvalues of
     the symmetric $S C_b S$, $S = C_a^{1/2}$: they are those of $S S C_b$, and a symmetric
     matrix has real ones.
 
@@ -87,7 +87,7 @@ def frechet_distance(a, b):
 
 
 def label_accuracy(read, asked):
-    r"""(49) The share of samples read as the class that was asked for, and its standard error.
+    r"""(57) The share of samples read as the class that was asked for, and its standard error.
 
     $p = \frac1n \#\{i : \text{read}_i = \text{asked}_i\}$, $\quad
     \mathrm{se} = \sqrt{p(1 - p)/n}$. The reader errs as well: the control says how often.
@@ -111,7 +111,7 @@ def class_shares(labels, n_classes):
 def missing_classes(shares, genuine):
     r"""The classes a generator has lost: those with less than a tenth of the genuine share.
 
-    (50) class j is missing if $p_j < q_j/10$, p and q the shares of samples and of data
+    (58) class j is missing if $p_j < q_j/10$, p and q the shares of samples and of data
     """
     shares, genuine = np.asarray(shares), np.asarray(genuine)
     return np.flatnonzero(shares < COLLAPSED * genuine)
@@ -120,7 +120,7 @@ def missing_classes(shares, genuine):
 def modes_captured(x, modes, std):
     r"""(modes captured, share of high quality) of the points x (n, 2).
 
-    (51) A sample is of high quality if it lies within $3\sigma$ of the nearest mode:
+    (59) A sample is of high quality if it lies within $3\sigma$ of the nearest mode:
     $\min_k \|x_i - \mu_k\| < 3\sigma$. A mode is captured if at least one such sample is
     nearest to it.
 
@@ -134,10 +134,27 @@ def modes_captured(x, modes, std):
     return len(np.unique(nearest[good])), float(good.mean())
 
 
+def divergence_of_counts(counts):
+    r"""The KL divergence, in nats, of a histogram (k,) from k modes that are equally likely.
+
+    (59a) $\mathrm{KL}(p \,\|\, q) = \sum_{j: p_j > 0} p_j \log(p_j/q_j)$ with
+    $p_j = n_j/n$ and $q_j = 1/k$
+
+    It is log k if all n samples are in one mode, and 0 if each mode has n/k of them. Of n
+    genuine samples it is about $(k - 1)/2n$, as $2n\,\mathrm{KL}$ is then nearly a χ² of k − 1
+    degrees of freedom (Wilks 1938): 0.019 for 26,000 samples of 1,000 modes.
+    """
+    counts = measurable("counts", np.atleast_2d(counts))[0].ravel()
+    if counts.min() < 0 or not counts.any():
+        raise DataError("counts: expected numbers from 0, and not zeros alone")
+    shares = counts[counts > 0] / counts.sum()
+    return float(shares @ np.log(shares * counts.size))
+
+
 def precision_recall(real, fake, k=3):
     r"""Improved precision and recall of the rows `fake` (n, d) against `real` (m, d).
 
-    (52) precision $= \frac1n \#\{j : \exists i\; \|f_j - r_i\| \le \rho_i\}$, where $\rho_i$ is
+    (60) precision $= \frac1n \#\{j : \exists i\; \|f_j - r_i\| \le \rho_i\}$, where $\rho_i$ is
     the distance from $r_i$ to its k-th nearest neighbour among the other real rows; recall is
     the same with the two sets exchanged.
 
@@ -170,7 +187,7 @@ def _within(points, centres, k):
 def wasserstein_1d(a, b):
     r"""The exact earth mover's distance between two samples of the same size on the line.
 
-    (53) $W_1 = \frac1n \sum_i |a_{(i)} - b_{(i)}|$, both in ascending order: on the line no two
+    (61) $W_1 = \frac1n \sum_i |a_{(i)} - b_{(i)}|$, both in ascending order: on the line no two
     loads ever need to cross.
     """
     columns = (np.atleast_2d(np.transpose(rows)).T for rows in (a, b))
@@ -183,7 +200,7 @@ def wasserstein_1d(a, b):
 def wasserstein_distance(a, b):
     r"""The exact earth mover's distance between two samples of n rows each, $n \lesssim 3000$.
 
-    (53a) $W_1 = \min_\pi \frac1n \sum_i \|a_i - b_{\pi(i)}\|$ over all permutations π: between
+    (61a) $W_1 = \min_\pi \frac1n \sum_i \|a_i - b_{\pi(i)}\|$ over all permutations π: between
     equal samples an optimal plan that splits no load always exists (Birkhoff).
 
     Found by SciPy's assignment in $O(n^3)$. Even two genuine samples are apart, by about

@@ -43,6 +43,17 @@ RECIPES: dict = {
     "clsgan": {"steps": 12000, "batch_size": 64} | CHI_SQUARED,
     "cr3gan": {"steps": 12000, "batch_size": 64},
 }
+# … by convolutions, whose iterations take longer and do more …
+CONV = {"G_hidden": (128,), "D_hidden": (128,)}
+FOR_CONV: dict = {
+    "gan": {"steps": 10000},
+    "wgan": {"steps": 2000},
+    "wgan-gp": {"steps": 2000},
+    "lsgan": {"steps": 8000},
+    "r3gan": {"steps": 22000, "gamma": 0.3, "lr": 2e-3, "D_lr": 2e-3},
+}
+# … which three digits at once keep busy longer …
+STACKED = {"steps": 48000, "G_hidden": (256,), "D_hidden": (256,)}
 # … and on the points of a mixture, where a sample is right only within three hundredths of a
 # radius: networks without smooth slopes, rates that fall to zero, and averaged weights.
 POINTS = {"n_noise": 2, "slope": 0.0, "G_hidden": (128,) * 4, "D_hidden": (128,) * 3}
@@ -55,18 +66,21 @@ FOR_POINTS = {
     "lsgan": {"steps": 20000, "lr": 1e-3, "D_lr": 1e-3},
     "r3gan": {"steps": 15000, "gamma": 0.015} | RATE,
 }
-DATA = ("mnist5k", "mnist", "ring", "grid")  # by name
+DATA = ("mnist5k", "mnist", "stacked", "ring", "grid")  # by name
 MIXTURES = {"ring": {}, "grid": {"steps": 25000}}
 
 
-def recipe(name, data):
+def recipe(name, data, network="mlp"):
     r"""What is done with that model on those data: steps, batch_size and model parameters."""
     if data not in MIXTURES:
-        return RECIPES[name]
+        own = CONV | FOR_CONV[name.removeprefix("c")] if network == "conv" else {}
+        if own and data == "stacked":
+            own |= STACKED
+        return RECIPES[name] | own
     return POINTS | FOR_POINTS[name.removeprefix("c")] | MIXTURES[data]
 
 
-FROM_DATA = ("n_data", "output", "shift", "scale")  # parameters that the data decide
+FROM_DATA = ("n_data", "image_shape", "output", "shift", "scale")  # which the data decide
 FORMERLY = {"average": "ema_decay", "weight": "penalty_weight"}  # in version 0.1
 
 

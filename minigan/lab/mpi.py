@@ -39,7 +39,7 @@ class Processes:
     def share(self, m, *generators):
         r"""The slice of every batch of m rows that is this process's; its own generators.
 
-        (55) Process r of k has the rows from $\lfloor mr/k \rfloor$ to
+        (63) Process r of k has the rows from $\lfloor mr/k \rfloor$ to
         $\lfloor m(r + 1)/k \rfloor$, without the last; any two $m_r$ differ by 1 at most.
 
         Raises MiniganError if there are fewer rows than processes.
@@ -54,7 +54,7 @@ class Processes:
     def mean(self, record, *gradients):
         r"""The record and the gradients of the whole batch, from those of this process's rows.
 
-        (55a) With $g_r = \frac1{m_r} \sum_i \nabla \ell_i$ over the rows i of process r,
+        (63a) With $g_r = \frac1{m_r} \sum_i \nabla \ell_i$ over the rows i of process r,
         $\frac1m \sum_i \nabla \ell_i$ over all rows is $\sum_r \frac{m_r}{m}\,g_r$.
 
         So it is with the losses, and with what else is a mean over rows, times a number and

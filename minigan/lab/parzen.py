@@ -36,15 +36,15 @@ def parzen(samples, validation, test, sigmas=SIGMAS):
 def log_likelihoods(x, samples, sigmas):
     r"""$\log p(x_i)$ for each σ, (len(sigmas), m), of the rows x (m, d).
 
-    (54) $p(x) = \dfrac1n \sum_j \mathcal N(x; s_j, \sigma^2 I)$, so
+    (62) $p(x) = \dfrac1n \sum_j \mathcal N(x; s_j, \sigma^2 I)$, so
     $\log p(x_i) = \log \sum_j e^{-q_{ij}/2\sigma^2} - \log n
     - \dfrac d2 \log 2\pi\sigma^2$, $\quad q_{ij} = \|x_i - s_j\|^2$
 
-    (54a) $\log \sum_j e^{v_j} = v^* + \log \sum_j e^{v_j - v^*}$ with $v^* = \max_j v_j$: no
+    (62a) $\log \sum_j e^{v_j} = v^* + \log \sum_j e^{v_j - v^*}$ with $v^* = \max_j v_j$: no
     term exceeds 1 and one is 1, so the sum neither overflows nor vanishes.
 
     The distances are one matrix product per chunk of rows and serve every σ. In float32
-    they err by about 1e-5, which (54) divides by $2\sigma^2 \ge 0.02$: far below a nat.
+    they err by about 1e-5, which (62) divides by $2\sigma^2 \ge 0.02$: far below a nat.
     """
     x, samples = measurable("Parzen", x, samples)
     sigmas = np.array([real_number("sigmas", sigma, "(0, inf)") for sigma in sigmas])

@@ -1,7 +1,7 @@
 r"""Every derivative in this library, proven on the spot: what `minigan gradcheck` prints.
 
-In float64 each is compared with the complex step (44) through its own forward pass, and
-each layer's backward rule with its forward-mode rule by the adjoint test (45). In float32,
+In float64 each is compared with the complex step (51) through its own forward pass, and
+each layer's backward rule with its forward-mode rule by the adjoint test (52). In float32,
 where a proof would end in rounding, the same passes are compared with float64's.
 """
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from ..arrays import array_namespace, asarray_like, backend, stream, to_numpy
+from ..conv import Conv, ConvTranspose
 from ..gradcheck import (
     Check,
     check_game,
@@ -44,6 +45,22 @@ DERIVATIVES = {
     ),
     "LeakyReLU": ("(2a) dx", "(2b) tangent"),
     "Sigmoid": ("(3a) dx", "(3b) tangent"),
+    "Conv": (
+        "(47a) dx",
+        "(47b) dW",
+        "(47c) db",
+        "(47d) tangent",
+        "(47e) dW of the tangent",
+        "(47e) db of the tangent",
+    ),
+    "ConvTranspose": (
+        "(48a) dx",
+        "(48b) dW",
+        "(48c) db",
+        "(48d) tangent",
+        "(48e) dW of the tangent",
+        "(48e) db of the tangent",
+    ),
     "network": ("(11) gradient of theta", "(10) delta of x", "(12) tangents"),
 }
 LOSSES = {
@@ -54,6 +71,7 @@ LOSSES = {
 }
 GAMES: dict = {name: (name, {}) for name in MODELS}
 GAMES["gan, minimax"] = "gan", {"minimax": True}
+GAMES |= {f"{name}, conv": (name, {"network": "conv"}) for name in ("cr3gan", "wgan-gp")}
 
 
 @dataclass(frozen=True)
@@ -84,12 +102,12 @@ def proofs(dtype="float64", backend_name=None):
 
 def table(found):
     r"""The lines that show what was found, each failure with its worst entry under it."""
-    yield f"{'':7}{'derivative':<38}{'method':<14}{'worst':<9}{'limit':<7}".rstrip()
+    yield f"{'':7}{'derivative':<39}{'method':<13}{'worst':<9}{'limit':<7}".rstrip()
     for proof in found:
         check = proof.check
         number, verdict = proof.equation, "pass" if check.passed else "FAIL"
         yield (
-            f"{number:<7}{proof.what:<38}{check.method:<14}"
+            f"{number:<7}{proof.what:<39}{check.method:<13}"
             f"{check.error:<9.1e}{check.tolerance:<7.0e}{verdict}"
         )
         if not check.passed:
@@ -105,13 +123,18 @@ def table(found):
 
 
 def of_layers(case, dtype, like):
-    r"""(1) to (3): each layer's methods, at random points."""
+    r"""(1) to (3), (47) and (48): each layer's methods, at random points."""
     seed, m, (n, *_, k) = case
     rng = stream(seed, "cases of a proof", 0)
     x, W, b, v, vk, u = draw(rng, dtype, (m, n), (n, k), (k,), (m, n), (m, k), (m, n))
-    for layer, dy, params in (
-        (Dense(n, k), vk, (W, b)), (LeakyReLU(), v, ()), (Sigmoid(), v, ())
-    ):  # fmt: skip
+    every = [(Dense(n, k), x, vk, u, (W, b)), (LeakyReLU(), x, v, u, ())]
+    every.append((Sigmoid(), x, v, u, ()))
+    shape = n, n + 1, 2
+    for layer in Conv(shape, k, kernel=3, beside=2), ConvTranspose(shape, k, kernel=3):
+        x, u, *params = draw(rng, dtype, (m, layer.n), (m, layer.n), *layer.shapes)
+        (dy,) = draw(rng, dtype, layer.forward(x, *params).shape)
+        every.append((layer, x, dy, u, params))
+    for layer, x, dy, u, params in every:
         name = type(layer).__name__
         if dtype == "float64":
             checks = check_layer(layer, *move(like, x, *params), seed=seed)
@@ -122,7 +145,7 @@ def of_layers(case, dtype, like):
             yield equation, f"{name}: {what}", check
         if dtype == "float64":
             yield "(21)", f"{name}: row by row", checks[-2]
-            yield "(45)", f"{name}: adjoint of dx and tangent", checks[-1]
+            yield "(52)", f"{name}: adjoint of dx, tangent", checks[-1]
 
 
 def passes_of_layer(layer):
@@ -184,7 +207,7 @@ def of_network(case, dtype, like):
         yield equation, f"network: {what}", check
     for check in checks[3:]:
         kind = "adjoint, layer by layer" if check.method == "adjoint" else "row by row"
-        yield "(45)" if check.method == "adjoint" else "(21)", f"network: {kind}", check
+        yield "(52)" if check.method == "adjoint" else "(21)", f"network: {kind}", check
 
 
 def of_games(case, dtype, like):
@@ -214,6 +237,8 @@ class GameUnderProof:
         if "n_classes" in {field.name for field in fields(cls)}:
             options = options | {"n_classes": 3}
         widths = {"n_data": 4, "n_noise": 3, "G_hidden": hidden, "D_hidden": hidden[::-1]}
+        if "network" in options:
+            widths |= {"n_data": 20, "image_shape": (4, 5), "channels": 2}
         library = array_namespace(like).__name__.rpartition(".")[2]
         self.model = cls(**widths, **options, dtype=dtype, backend=library)
         rng = stream(self.seed, "cases of a proof", 3)
@@ -223,7 +248,7 @@ class GameUnderProof:
             (noise,) = draw(rng, host, start.shape)
             theta = (start + np.asarray(0.1, host) * noise).astype(dtype)
             network.theta[...] = asarray_like(theta, network.theta)
-        x, z = draw(rng, host, (m, 4), (m, 3))
+        x, z = draw(rng, host, (m, self.model.n_data), (m, 3))
         self.x, self.z = (asarray_like(a.astype(dtype), like) for a in (x, z))
         self.c = self.model.condition(asarray_like(rng.integers(0, 3, m), like))
 

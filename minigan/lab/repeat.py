@@ -51,7 +51,7 @@ def _is_pair(value):
 
 def _options(config, now):
     r"""The options of the run's beginning, without those that go without saying."""
-    usual = recipe(config.model, now["data"])
+    usual = recipe(config.model, now["data"], now["network"])
     default = {name: field.default for name, field in parameters_of(config.model).items()}
     names = [*OPTIONS, *(name for name in default if name not in (*FROM_DATA, *OPTIONS))]
     default |= {"data": "mnist5k", "data_dir": None, "seed": 0} | usual

@@ -42,7 +42,7 @@ def begin(options, asked, processes=None):
     from .run import Run
 
     config, data, model = new_run(options)
-    folder = options.get("out") or default_folder(config)
+    folder = options.get("out") or default_folder(config, options)
     state = TrainState(config.seed)
     records = mpi.records(processes, model, data, config.steps, config.batch_size, state)
     with hold_new(folder, options.get("overwrite", False)):
@@ -57,7 +57,7 @@ def resume(options, asked, processes=None):
     from .folder import hold
     from .run import Run
 
-    folder = options.get("out") or default_folder(new_config(options))
+    folder = options.get("out") or default_folder(new_config(options), options)
     with hold(folder):
         run = Run.open(folder)
         check_same(options, run)
@@ -83,7 +83,8 @@ def new_config(options):
     chosen = {key: options[key] for key in ("seed", "steps", "batch_size") if key in options}
     chosen |= {key: options[key] for key in READING if key in options}
     data, data_dir = places({"data": "mnist5k"} | options)
-    usual = {key: recipe(name, data)[key] for key in ("steps", "batch_size")}
+    usual = recipe(name, data, options.get("network", "mlp"))
+    usual = {key: usual[key] for key in ("steps", "batch_size")}
     return Config(**usual | chosen, model=name, data=data, data_dir=data_dir)
 
 
@@ -101,9 +102,13 @@ def new_run(options):
     data = load_data(config)
     if "batch_size" not in options:
         config.batch_size = min(config.batch_size, len(data))
-    known, chosen = parameters_of(config.model), recipe(config.model, config.data) | options
+    network = options.get("network", "mlp")
+    known = parameters_of(config.model)
+    chosen = recipe(config.model, config.data, network) | options
     own = {key: value for key, value in chosen.items() if key in known}
     own |= {"n_data": data.x.shape[1], "output": "sigmoid" if data.image_shape else "linear"}
+    if network != "mlp":
+        own["image_shape"] = data.image_shape or ()
     if not data.image_shape:
         own |= {"shift": float(data.x.mean()), "scale": float(data.x.std()) or 1.0}
     if "n_classes" in known:
@@ -132,11 +137,13 @@ def told_of(data):
         yield plain(data.source.told)
 
 
-def default_folder(config):
-    r"""runs/MODEL-DATA."""
+def default_folder(config, options):
+    r"""runs/MODEL-DATA, or runs/MODEL-conv-DATA."""
     from .loaders import short_label
 
-    return f"runs/{config.model}-{short_label(config.data)}"
+    network = options.get("network", "mlp")
+    parts = config.model, *([network] if network != "mlp" else []), short_label(config.data)
+    return f"runs/{'-'.join(parts)}"
 
 
 def check_same(options, run):
