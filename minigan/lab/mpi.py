@@ -16,6 +16,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -116,8 +117,18 @@ def joined(asked):
             raise MiniganError("mpiexec: expected one command, the same for all processes")
         yield Processes(comm, asked)
     except BaseException:
-        atexit.register(lambda: (os.closerange(2, 3), comm.Abort(2)))  # once all is said
+        atexit.register(end_all, comm)  # once all is said
         raise
+
+
+def end_all(comm):
+    r"""End every process, so late that mpiexec has passed on what process 0 said last.
+
+    What is still in the pipe to mpiexec is lost when it hears of the end first.
+    """
+    os.closerange(2, 3)
+    time.sleep(2 if comm.rank else 1)
+    comm.Abort(2)
 
 
 def records(processes, *job):
