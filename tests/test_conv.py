@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import convolve2d, correlate2d
-from strategies import seeds
+from strategies import fewer, seeds
 
 from minigan import Conv, ConvTranspose, LeakyReLU, MiniganError, Network, to_numpy
 from minigan.conv import Patches
@@ -162,6 +162,7 @@ def test_eq48_with_zeros_between_its_pixels_scipy_convolves_the_smaller_picture(
     np.testing.assert_allclose(layer.forward(x, W, b), expected, rtol=0, atol=1e-14 * scale)
 
 
+@fewer
 @given(conv)
 def test_eq47a_eq47b_eq47c_eq47d_eq47e_derivatives(lib64, drawn):
     layer, *arrays = drawn
@@ -171,6 +172,7 @@ def test_eq47a_eq47b_eq47c_eq47d_eq47e_derivatives(lib64, drawn):
         assert check.passed, check
 
 
+@fewer
 @given(transpose)
 def test_eq48a_eq48b_eq48c_eq48d_eq48e_derivatives(lib64, drawn):
     layer, *arrays = drawn
@@ -255,6 +257,7 @@ def everything(layer, x, dy, u, *params):
     return [*map(to_numpy, outs + layer.tangent_dparams(dy, u, x, y, *params))]
 
 
+@fewer
 @given(seeds)
 def test_eq47_eq48_a_network_of_both_is_proven_as_any_other(lib64, seed):
     layers = [Conv((3, 3), 2, 3, beside=1), LeakyReLU(), ConvTranspose((3, 4), 2, 3)]
