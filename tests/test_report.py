@@ -310,8 +310,11 @@ def test_a_folder_of_which_little_is_left_has_a_page(runs, tmp_path):
 # ---- the command that repeats a run ----
 
 
+PARSER = parser()
+
+
 def config_of(line):
-    options = vars(parser().parse_args(shlex.split(line)[1:]))
+    options = vars(PARSER.parse_args(shlex.split(line)[1:]))
     return session.new_run(options)[0]
 
 

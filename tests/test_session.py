@@ -81,8 +81,11 @@ def refused(minigan):
     return command
 
 
+PARSER = parser()
+
+
 def options_of(*args):
-    return vars(parser().parse_args([*map(str, args)]))
+    return vars(PARSER.parse_args([*map(str, args)]))
 
 
 def config_of(folder):
@@ -185,7 +188,7 @@ def test_every_parameter_is_an_option_that_reaches_the_model(name, capsys):
         assert value != field.default
         assert isinstance(value, bool) or value != usual[field.name]
     with pytest.raises(SystemExit):
-        parser().parse_args(["train", name, "--help"])
+        PARSER.parse_args(["train", name, "--help"])
     text = " ".join(capsys.readouterr().out.split())
     for field in parameters_of(name).values():
         flag = "--" + field.name.replace("_", "-")

@@ -78,7 +78,7 @@ def memory(model):
     return [(array.dtype, array.tobytes()) for array in arrays]
 
 
-def check_same(make, n=20, m=7):
+def check_same(make, n=10, m=7):
     quick, plain = make(), make()
     assert in_place(quick, m)
     assert steps(quick, n, m) == plainly(plain, n, m)
