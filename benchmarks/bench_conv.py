@@ -160,9 +160,7 @@ class Torch:
             (self.G, self.D), grads, (self.G_optimizer, self.D_optimizer)
         ):
             for leaf, grad in zip(leaves, own):
-                if (
-                    leaf.ndim == 4
-                ):  # Adam, fused, reads a gradient's bytes in the weights' order
+                if leaf.ndim == 4:  # fused Adam reads a gradient in the weights' order of bytes
                     grad = grad.contiguous(memory_format=torch.channels_last)
                 leaf.grad = grad
             optimizer.step()

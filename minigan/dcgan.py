@@ -66,7 +66,7 @@ def picture(game):
     shape = (*game.image_shape, 1)[:3]
     if len(game.image_shape) not in (2, 3) or shape[0] * shape[1] * shape[2] != game.n_data:
         raise MiniganError(
-            f"image_shape: the networks called conv are for pictures of {game.n_data} numbers, "
+            f"network: conv is for pictures; rows of {game.n_data} numbers need an image_shape "
             f"such as (28, 28) for 784, got {game.image_shape or 'none'}"
         )
     return shape

@@ -60,7 +60,6 @@ def weighted(factors, x, u):
 
 FORWARD = {LeakyReLU: leaky_forward, Sigmoid: sigmoid_forward}
 DX = {LeakyReLU: leaky_dx, Sigmoid: sigmoid_dx}
-SHORT = {Dense, *DX}
 
 
 class FastNetwork(Network):
@@ -169,7 +168,7 @@ def accelerate(model):
     """
     for network, optimizer in ((model.G, model.G_optimizer), (model.D, model.D_optimizer)):
         floats = type(network.theta) is np.ndarray and network.theta.dtype.kind == "f"
-        known = (type(layer) for layer in network.layers if type(layer) in SHORT)
+        known = {type(layer) for layer in network.layers} & {Dense, *DX}
         if floats and ours(*known):
             for part in (network, optimizer):
                 part.__class__ = FAST.get(type(part), type(part))

@@ -184,8 +184,7 @@ LOOPS = {
 def with_loops(method):
     r"""A method of a game, in which functions of earlier chapters are those of this file."""
     names = method.__globals__
-    known = {name: f for name, f in names.items() if isfunction(f) and f in LOOPS}
-    compiled = {name: LOOPS[f] for name, f in known.items()}
+    compiled = {key: LOOPS[f] for key, f in names.items() if isfunction(f) and f in LOOPS}
     code, name, defaults = method.__code__, method.__name__, method.__defaults__
     return FunctionType(code, names | compiled, name, defaults, method.__closure__)
 

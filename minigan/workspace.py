@@ -34,26 +34,24 @@ from .optim import SGD
 
 OPTIMIZERS = {SGD, *FAST.values()}
 METHODS = {name for name in dir(Game) if callable(getattr(Game, name))} - {"critic_steps"}
-
-
 KINDS = LeakyReLU, Sigmoid
 
 
 class Loops:
     r"""What is done between the products, by the loops; they sum (1c) as they go."""
 
-    sum = True
-    forward = dict(zip(KINDS, (loops.leaky_in_place, loops.sigmoid_in_place)))
-    back = dict(zip(KINDS, (loops.leaky_back, loops.sigmoid_back)))
+    sums = True
+    forward = {LeakyReLU: loops.leaky_in_place, Sigmoid: loops.sigmoid_in_place}
+    back = {LeakyReLU: loops.leaky_back, Sigmoid: loops.sigmoid_back}
     scaled, weighted = map(staticmethod, (loops.scaled, loops.weighted))
 
 
 class Lines:
     r"""The same by NumPy, where Numba is missing."""
 
-    sum = False
-    forward = dict(zip(KINDS, (loops.leaky_lines, loops.sigmoid_lines)))
-    back = dict(zip(KINDS, (loops.leaky_back_lines, loops.sigmoid_back_lines)))
+    sums = False
+    forward = {LeakyReLU: loops.leaky_lines, Sigmoid: loops.sigmoid_lines}
+    back = {LeakyReLU: loops.leaky_back_lines, Sigmoid: loops.sigmoid_back_lines}
     scaled, weighted = map(staticmethod, (loops.scaled_lines, loops.weighted_lines))
 
 
@@ -72,7 +70,7 @@ class Stage:
         self.spare = np.empty_like(self.b)  # of sums that nobody needs
         self.dW, self.db = dtheta[: n * k].reshape(n, k), dtheta[n * k :][:k]
         self.db = self.db if b else self.spare
-        self.summed = self.way.sum and k > 1
+        self.summed = self.way.sums and k > 1
         self.y, self.u = (aligned((rows, k), self.W.dtype) for _ in range(2))
         self.dx = aligned((rows, n), self.W.dtype)
 

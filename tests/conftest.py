@@ -12,6 +12,7 @@ import pytest
 from browser import chromium, site  # noqa: F401
 from hypothesis import HealthCheck, Phase, settings
 
+from minigan import fast
 from minigan.arrays import asarray_like, backend
 from minigan.errors import BackendError
 
@@ -55,6 +56,15 @@ MAKERS = {
     "strict32": lambda: Library("strict32", strict("no_float64", "float32"), ("float32",)),
     "cupy": lambda: Library("cupy", backend("cupy").zeros(())),
 }
+
+
+@pytest.fixture(params=["numba", "without"])
+def numba(request, monkeypatch):
+    """Once with Numba, if it is installed, and once without."""
+    if request.param == "without":
+        monkeypatch.setattr(fast, "njit", None)
+    elif not fast.njit:
+        pytest.skip("Numba is not installed")
 
 
 def pytest_addoption(parser):

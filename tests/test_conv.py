@@ -108,26 +108,24 @@ def test_eq45_eq46_scatter_is_the_transpose_of_gather(lib, drawn, seed):
     assert np.vdot(X, to_numpy(gathered)) == np.vdot(to_numpy(scattered), x)
 
 
-@given(conv)
-def test_eq45_eq47_a_convolution_is_six_nested_loops(lib, drawn):
-    layer, *arrays = drawn
+def assert_outputs(oracle, lib, layer, *arrays):
+    """A layer's outputs are the oracle's (outputs, size of their terms), to rounding."""
     dtype = lib.dtypes[-1]
     arrays = [a.astype(dtype) for a in arrays]
     y = to_numpy(layer.forward(*map(lib.array, arrays)))
-    expected, size = six_loops(layer, *(a.astype(float) for a in arrays))
+    expected, size = oracle(layer, *(a.astype(float) for a in arrays))
     assert y.shape == expected.shape
     assert np.linalg.norm(y - expected) <= 8 * np.finfo(dtype).eps * size
+
+
+@given(conv)
+def test_eq45_eq47_a_convolution_is_six_nested_loops(lib, drawn):
+    assert_outputs(six_loops, lib, *drawn)
 
 
 @given(transpose)
 def test_eq46_eq48_a_transposed_convolution_stamps_its_filters(lib, drawn):
-    layer, *arrays = drawn
-    dtype = lib.dtypes[-1]
-    arrays = [a.astype(dtype) for a in arrays]
-    y = to_numpy(layer.forward(*map(lib.array, arrays)))
-    expected, size = stamps(layer, *(a.astype(float) for a in arrays))
-    assert y.shape == expected.shape
-    assert np.linalg.norm(y - expected) <= 8 * np.finfo(dtype).eps * size
+    assert_outputs(stamps, lib, *drawn)
 
 
 @given(layers(Conv))

@@ -109,7 +109,7 @@ def test_a_game_of_pictures_is_saved_and_made_again(tmp_path, name):
     [{"image_shape": ()}, {"image_shape": (6, 6)}, {"image_shape": (42,)}, {"n_data": 41}],
 )
 def test_without_a_picture_of_that_size_there_are_no_such_networks(wrong):
-    with pytest.raises(MiniganError, match="^image_shape: the networks called conv are for"):
+    with pytest.raises(MiniganError, match="^network: conv is for pictures"):
         build("gan", **PICTURES | wrong)
 
 
@@ -157,7 +157,7 @@ def test_going_on_gives_the_same_run_as_never_stopping(tmp_path, monkeypatch):
 def test_points_have_no_pictures(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("train", "gan", "--network", "conv", "--data", "ring") == 2
-    assert "are for pictures of 2 numbers, such as (28, 28) for 784, got none" in (
+    assert "rows of 2 numbers need an image_shape such as (28, 28) for 784, got none" in (
         capsys.readouterr().err
     )
     assert run("train", "gan", "--network", "cnn") == 2

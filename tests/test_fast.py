@@ -17,14 +17,7 @@ from minigan.network import Network, mlp
 from minigan.optim import SGD, Adam, RMSProp
 from minigan.training import train
 
-
-@pytest.fixture(params=["numba", "without"], autouse=True)
-def numba(request, monkeypatch):
-    """Every test runs with Numba, if it is installed, and without."""
-    if request.param == "without":
-        monkeypatch.setattr(fast, "njit", None)
-    elif not fast.njit:
-        pytest.skip("Numba is not installed")
+pytestmark = pytest.mark.usefixtures("numba")  # every test with Numba and without
 
 
 WIDTHS = {"n_data": 9, "n_noise": 4, "G_hidden": (17, 6), "D_hidden": (33, 8, 5)}

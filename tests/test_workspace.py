@@ -18,14 +18,7 @@ from minigan.optim import SGD, Adam, RMSProp
 from minigan.training import train
 from minigan.workspace import InPlace, Workspace
 
-
-@pytest.fixture(params=["numba", "without"], autouse=True)
-def numba(request, monkeypatch):
-    """Every test runs with Numba, if it is installed, and without."""
-    if request.param == "without":
-        monkeypatch.setattr(fast, "njit", None)
-    elif not fast.njit:
-        pytest.skip("Numba is not installed")
+pytestmark = pytest.mark.usefixtures("numba")  # every test with Numba and without
 
 
 ROWS = np.random.default_rng(0).random((40, 9))

@@ -142,8 +142,7 @@ def draw(rng, *shape):
 
 def along(x, u, level=1):
     r"""The array $x + u\epsilon$, whose entries are constants where u is 0."""
-    move = lambda a, b: Dual(a, b, level) if b else a  # noqa: E731
-    return np.vectorize(move, otypes=[object])(x, u)
+    return np.vectorize(lambda a, b: Dual(a, b, level) if b else a, otypes=[object])(x, u)
 
 
 def slope(y, level=1):

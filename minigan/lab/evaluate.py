@@ -51,13 +51,19 @@ def evaluate(model, data, n=None, seed=1):
 
 def usual_number(data):
     r"""How many samples are measured if nothing is said."""
-    of_protocol = (data.source or Source()).n_measured
-    return of_protocol or (10_000 if data.image_shape else 2_500)
+    if is_stacked(data):
+        return stacked.N
+    return 10_000 if data.image_shape else 2_500
+
+
+def is_stacked(data):
+    r"""Whether these are stacked digits, which have a protocol of their own."""
+    return data.source is not None and data.source.stacked
 
 
 def measures(data):
     r"""The measures that suit the data, as a function of rows, labels and unseen rows."""
-    if (data.source or Source()).stacked:
+    if is_stacked(data):
         return stacks
     return pictures(data) if data.image_shape else points(data)
 
@@ -79,7 +85,7 @@ def samples(model, data, n, seed, asked):
 def genuine(data, n):
     r"""(control, unseen rows, what to call these), the rows in a random but fixed order."""
     source = data.source or Source()
-    most = max(ENOUGH, source.n_measured)
+    most = stacked.N if is_stacked(data) else ENOUGH
     unseen = source.held_out(min(n, most))
     if unseen is not None:
         unseen, data = unseen.part(slice(most)), source.more() or data

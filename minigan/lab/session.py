@@ -77,13 +77,18 @@ def resume(options, asked, processes=None):
         return train_loop(run, records, model, state, data, options.get("quiet"), asked)
 
 
+def network_of(options):
+    r"""The kind of networks that is asked for."""
+    return options.get("network", "mlp")
+
+
 def new_config(options):
     r"""The `Config` of a run from the options given, before its data are known."""
     name = options["model"]
     chosen = {key: options[key] for key in ("seed", "steps", "batch_size") if key in options}
     chosen |= {key: options[key] for key in READING if key in options}
     data, data_dir = places({"data": "mnist5k"} | options)
-    usual = recipe(name, data, options.get("network", "mlp"))
+    usual = recipe(name, data, network_of(options))
     usual = {key: usual[key] for key in ("steps", "batch_size")}
     return Config(**usual | chosen, model=name, data=data, data_dir=data_dir)
 
@@ -102,7 +107,7 @@ def new_run(options):
     data = load_data(config)
     if "batch_size" not in options:
         config.batch_size = min(config.batch_size, len(data))
-    network = options.get("network", "mlp")
+    network = network_of(options)
     known = parameters_of(config.model)
     chosen = recipe(config.model, config.data, network) | options
     own = {key: value for key, value in chosen.items() if key in known}
@@ -141,7 +146,7 @@ def default_folder(config, options):
     r"""runs/MODEL-DATA, or runs/MODEL-conv-DATA."""
     from .loaders import short_label
 
-    network = options.get("network", "mlp")
+    network = network_of(options)
     parts = config.model, *([network] if network != "mlp" else []), short_label(config.data)
     return f"runs/{'-'.join(parts)}"
 

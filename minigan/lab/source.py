@@ -27,7 +27,6 @@ class Source:
     modes : of a mixture of Gaussians, their centres (k, d), and `std` the deviation of each
     digits : whether these are MNIST's digits, which a classifier of `mnist5k` can read
     stacked : whether these are three of such digits in three colours
-    n_measured : how many samples a published protocol draws, or 0
     names : of the classes, if they are called by words
     told : what a person should know of how files of theirs were understood, in words
     """
@@ -40,7 +39,6 @@ class Source:
     std: float = 0.0
     digits: bool = False
     stacked: bool = False
-    n_measured: int = 0
     names: tuple[str, ...] = ()
     told: str = ""
 

@@ -49,7 +49,6 @@ def stacked(digits=None, n=N, seed=0, drawn=0):
         unseen="other triples of digits",
         held_out=lambda n: stacked(digits, n, seed, drawn + 1),
         stacked=True,
-        n_measured=N,
     )
     shape, labels = (*digits.image_shape, COLOURS), 100 * hundreds + 10 * tens + ones
     return Dataset(x.reshape(n, -1), labels, shape, "stacked", range(MODES), source)
